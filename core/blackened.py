@@ -1,0 +1,14 @@
+"""A post without secrets, before anything else is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.model.chat import Post
+from core.ports import Redact
+
+
+def blackened(post: Post, redact: Redact) -> Post:
+    """Labels too: the answers to a question are the agent's words."""
+    rows = tuple(tuple(replace(each, label=redact(each.label)) for each in row) for row in post.buttons)
+    return replace(post, text=redact(post.text), buttons=rows)

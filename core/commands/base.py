@@ -1,0 +1,106 @@
+"""What a command is: a pure parser, and an answer of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from core.authority import Role
+from core.digests import Digests
+from core.model.chat import Cause, Person, Post, ThreadRef
+from core.model.work import ChatSettings, Link
+from core.ports import Agent, Clock, Forge, Store, Workspaces
+from core.posts import Posts
+from core.projects import ProjectDesk
+from core.runs.desk import RunDesk
+from core.runs.steps import RunSteps
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The words after a command. `rest(n)` keeps the spaces that the person typed."""
+
+    text: str
+    is_bare: bool = False
+    """Said as plain words after a mention, so that it may be no command at all: a parser is then strict."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.text.split())
+
+    def rest(self, after: int) -> str:
+        """What follows the first `after` words."""
+        parts = self.text.split(maxsplit=after)
+        return parts[after].strip() if len(parts) > after else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a command was given, by whom, and what the chat has chosen.
+
+    `in_thread`: inside a thread or topic that already stood. `opens_thread`: it carries no thread at all.
+    """
+
+    cause: Cause
+    thread: ThreadRef
+    person: Person
+    role: Role
+    link: Link | None
+    settings: ChatSettings
+    in_thread: bool = False
+    opens_thread: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`replaces`: when it was a press, the post that carried the button is shown anew instead of a new one."""
+
+    post: Post
+    replaces: bool = False
+
+
+def say(text: str, *rows: tuple[Any, ...], replaces: bool = False) -> Reply:
+    return Reply(Post(text, tuple(row for row in rows if row)), replaces)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a command may use."""
+
+    store: Store
+    posts: Posts
+    runs: RunDesk
+    steps: RunSteps
+    projects: ProjectDesk
+    digests: Digests
+    agents: Mapping[str, Agent]
+    forges: Mapping[str, Forge]
+    workspaces: Workspaces
+    clock: Clock
+    zone: str = "UTC"
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[A]):
+    """A row of the table. `parse` is pure and raises BadAsk; `answer` may return None when it has said all itself.
+
+    `hidden`: not listed, what a button says. `names`: it shows or keeps who said it, so the name must be known.
+    `links`: it links the chat. `needs_thread`: what it starts lives in a thread, so that where the
+    platform gave none a post of ours opens one first. `role`: who may.
+    """
+
+    word: str
+    usage: str
+    summary: str
+    parse: Callable[[Line], A]
+    answer: Callable[[A, Scene, Desk], Awaitable[Reply | None]]
+    hidden: bool = False
+    needs_thread: bool = False
+    names: bool = False
+    links: bool = False
+    role: Role = Role.MEMBER

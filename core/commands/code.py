@@ -1,0 +1,136 @@
+"""/diff, /pr, /merge: what a run has changed, and where it goes."""
+
+from __future__ import annotations
+
+from core.authority import Role
+from core.commands.base import Command, Desk, Line, Reply, Scene, say
+from core.commands.here import run_by_id, work_named
+from core.commands.runs import parse_id
+from core.model.chat import Button, Style
+from core.model.errors import BadAsk, Conflict, NotFound
+from core.model.work import PullState, Run, RunState, TaskState, Work
+from core.projects import parse_task_key
+from core.runs.answer import UNPUBLISHED, files, link, publish_button
+
+DIFF_LENGTH = 12_000
+"""Characters of a diff in the chat: about three posts."""
+
+
+def parse_named(line: Line) -> str:
+    """A task key, an id, or nothing."""
+    if line.is_bare and line.words:
+        parse_task_key(line.words[0])
+    return parse_id(line)
+
+
+async def diff(ask: str, scene: Scene, desk: Desk) -> Reply:
+    work = await work_named(ask, scene, desk, "diff")
+    text = await _diff(work, desk)
+    if not text.strip():
+        return say(f"`{work.branch}` changes nothing against its base.")
+    shown = text if len(text) <= DIFF_LENGTH else text[:DIFF_LENGTH].rpartition("\n")[0]
+    rest = text[len(shown) :].count("\n")
+    more = f"\n\n*{rest} more lines; the whole is on `{work.branch}`.*" if rest > 1 else ""
+    fence = "`" * max(3, _longest_ticks(shown) + 1)
+    return say(f"`{work.branch}`\n\n{fence}diff\n{shown.rstrip()}\n{fence}{more}")
+
+
+async def _diff(work: Work, desk: Desk) -> str:
+    """Of the checkout while a run works on it, else of the published branch."""
+    project = await desk.projects.project(work.project)
+    remote = desk.steps.forge(project).remote(project)
+    run = await _at_work(work, desk)
+    if run is not None:
+        checkout = await desk.workspaces.prepare(run.id, project, work.branch, remote)
+        return await desk.workspaces.diff(checkout)
+    return await desk.workspaces.branch_diff(project, work.branch, remote)
+
+
+async def _at_work(work: Work, desk: Desk) -> Run | None:
+    """The run whose checkout stands; one that only waits for its turn has none yet."""
+    has_checkout = {RunState.RUNNING, RunState.WAITING}
+    runs = await desk.store.open_runs()
+    return next((run for run in runs if run.work == work.id and run.state in has_checkout), None)
+
+
+async def pull(ask: str, scene: Scene, desk: Desk) -> Reply:
+    work = await work_named(ask, scene, desk, "pr")
+    if work.pull is not None:
+        project = await desk.projects.project(work.project)
+        now = await desk.steps.forge(project).pull_request(project, work.pull.number)
+        await desk.store.put_pull(work.id, now)
+        if now.state is not PullState.OPEN:
+            await _ended(work, now.state, desk)
+        return say(f"{link(now)} · {now.state}", _buttons(work, now.state))
+    return await _open(work, desk)
+
+
+async def _open(work: Work, desk: Desk) -> Reply:
+    run = await desk.store.last_run(work.id)
+    if run is None:
+        raise NotFound("Nothing has been run on that yet.")
+    if not run.state.is_over:
+        raise Conflict(f"“{run.title}” is still {run.state}; its pull request comes at the end.")
+    project = await desk.projects.project(work.project)
+    if not (await _diff(work, desk)).strip():
+        return say(f"`{work.branch}` changes nothing, so there is nothing for a pull request.")
+    opened = await desk.steps.open_pull(work, project, run)
+    return say(f"{link(opened)} · {opened.state}", _buttons(work, opened.state))
+
+
+async def publish(ask: str, scene: Scene, desk: Desk) -> Reply:
+    run = await run_by_id(ask, scene, desk)
+    work = await desk.steps.work_of(run)
+    if not run.state.is_over or await _at_work(work, desk) is not None:
+        raise Conflict(f"`{work.branch}` is being worked on; publish when that is over.")
+    published = await desk.steps.publish_again(run, work)
+    if published.problem:
+        return say(f"{published.problem}\n\n{UNPUBLISHED}", (publish_button(run),))
+    if published.change is None:
+        return say(f"There is nothing left to publish on `{work.branch}`.")
+    row = (Button("Show diff", f"/diff {work.id}"), Button("Open pull request", f"/pr {work.id}", Style.PRIMARY))
+    return say(files(published.change), row)
+
+
+async def merge(ask: str, scene: Scene, desk: Desk) -> Reply:
+    work = await work_named(ask, scene, desk, "merge")
+    if work.pull is None:
+        raise BadAsk("That has no pull request yet; /pr opens one.")
+    run = await desk.store.last_run(work.id)
+    if run is not None and not run.state.is_over:
+        raise Conflict(f"“{run.title}” is still {run.state}; merge when it is over, or stop it first.")
+    project = await desk.projects.project(work.project)
+    merged = await desk.steps.forge(project).merge(project, work.pull.number)
+    await desk.store.put_pull(work.id, merged)
+    await _ended(work, merged.state, desk)
+    by = scene.person.name or scene.person.id
+    return say(f"🎉 {link(merged)} is merged into `{merged.base}` by {by}.")
+
+
+async def _ended(work: Work, state: PullState, desk: Desk) -> None:
+    """Work ends with its pull request; its task is done when it was merged."""
+    await desk.store.close_work(work.id)
+    if work.task is not None and state is PullState.MERGED:
+        await desk.store.put_task_state(work.task, TaskState.DONE)
+
+
+def _buttons(work: Work, state: PullState) -> tuple[Button, ...]:
+    if state is not PullState.OPEN:
+        return ()
+    return (Button("Show diff", f"/diff {work.id}"), Button("Merge", f"/merge {work.id}", Style.PRIMARY))
+
+
+def _longest_ticks(text: str) -> int:
+    longest = count = 0
+    for letter in text:
+        count = count + 1 if letter == "`" else 0
+        longest = max(longest, count)
+    return longest
+
+
+DIFF = Command("diff", "/diff [TASK-KEY]", "Show what has been changed", parse_named, diff)
+PR = Command("pr", "/pr [TASK-KEY]", "Show or open the pull request", parse_named, pull)
+PUBLISH = Command("publish", "/publish <run>", "Publish what a run could not", parse_id, publish, hidden=True)
+MERGE = Command(
+    "merge", "/merge [TASK-KEY]", "Merge the pull request", parse_id, merge, hidden=True, names=True, role=Role.OWNER
+)

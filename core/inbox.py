@@ -1,0 +1,165 @@
+"""What was said and is not yet answered: committed before it is acknowledged, handled in the order of its thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.meter import NoMeter
+from core.model.chat import ChatEvent, Delivery
+from core.model.errors import StoreError
+from core.ports import Arrival, ChatPlatform, Clock, Inboxes, Meter, Take
+
+log = structlog.get_logger()
+
+TRIES = 3
+"""A delivery that could not be handled so often is set aside, so that its thread goes on."""
+
+RETRY_SECONDS = 1.0
+STORE_RETRY_SECONDS = 2.0
+
+Hear = Callable[[ChatEvent], Awaitable[None]]
+SetAside = Callable[[ChatEvent, str], Awaitable[None]]
+"""Tells the person; given the id under which the delivery is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    key: str
+    event: ChatEvent
+
+
+class Inbox:
+    """`take_for(platform)` is given to the platform's `listen`; `work` handles what was taken."""
+
+    def __init__(
+        self,
+        store: Inboxes,
+        clock: Clock,
+        hear: Hear,
+        set_aside: SetAside,
+        meter: Meter | None = None,
+    ) -> None:
+        self._store, self._clock, self._meter = store, clock, meter or NoMeter()
+        self._hear, self._set_aside = hear, set_aside
+        self._lanes: dict[str, deque[_Item]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def take_for(self, platform: ChatPlatform) -> Take:
+        async def take(deliveries: Sequence[Delivery], cursor: str | None = None) -> None:
+            items = [each for each in (_read(platform, delivery) for delivery in deliveries) if each is not None]
+            arrivals = [arrival for arrival, _ in items]
+            fresh = await self._store.accept(arrivals, platform.name, cursor)
+            self._meter.count("deliveries_taken", len(fresh), platform=platform.name)
+            for arrival, event in items:
+                if arrival.key in fresh:
+                    fresh.discard(arrival.key)
+                    self._enqueue(_Item(arrival.key, event))
+
+        return take
+
+    async def cursor(self, platform: str) -> str | None:
+        return await self._store.cursor(platform)
+
+    async def until_quiet(self) -> None:
+        """Everything that was taken has been handled."""
+        await self._quiet.wait()
+
+    async def work(self) -> None:
+        """Handle until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for name in self._lanes:
+                self._start(name)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
+
+    async def take_up(self, platform: ChatPlatform) -> None:
+        """What an earlier life of the bot took from this platform and did not settle. After `connect`."""
+        known = {item.key for lane in self._lanes.values() for item in lane}
+        for arrival in await self._store.unsettled():
+            if arrival.delivery.platform != platform.name or arrival.key in known:
+                continue
+            event = platform.read(arrival.delivery.raw)
+            if event is not None:
+                self._enqueue(_Item(arrival.key, event))
+
+    def depth(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def _enqueue(self, item: _Item) -> None:
+        self._quiet.clear()
+        name = str(item.event.thread)
+        lane = self._lanes.get(name)
+        if lane is not None:
+            lane.append(item)
+            return
+        self._lanes[name] = deque([item])
+        self._start(name)
+
+    def _start(self, name: str) -> None:
+        if self._group is not None:
+            self._group.create_task(self._serve(name))
+
+    async def _serve(self, name: str) -> None:
+        """One thread's deliveries, one after another."""
+        lane = self._lanes[name]
+        while lane:
+            await self._handle(lane[0])
+            lane.popleft()
+        del self._lanes[name]
+        if not self._lanes:
+            self._quiet.set()
+
+    async def _handle(self, item: _Item) -> None:
+        """A boundary: whatever goes wrong with one delivery is logged, tried again, and set aside in the end."""
+        is_settled, began = False, self._clock.now()
+        while not is_settled:
+            try:
+                is_settled = await self._try(item)
+            except StoreError as error:
+                log.error("inbox.store", key=item.key, reason=str(error))  # noqa: TRY400 - the reason is the line
+                await self._clock.sleep(STORE_RETRY_SECONDS)
+        seconds = (self._clock.now() - began).total_seconds()
+        self._meter.observe("handling_seconds", seconds, platform=item.event.thread.platform)
+
+    async def _try(self, item: _Item) -> bool:
+        """False: it is to be tried again. StoreError: nothing can be kept just now, not even that it failed."""
+        try:
+            await self._hear(item.event)
+        except StoreError:
+            raise
+        except Exception as error:  # a boundary: the next delivery must not suffer
+            log.exception("inbox.failed", key=item.key)
+            tries = await self._store.fail(item.key, repr(error))
+            if tries < TRIES:
+                await self._clock.sleep(RETRY_SECONDS * tries)
+                return False
+            await self._give_up(item, repr(error))
+        else:
+            await self._store.settle(item.key)
+            self._meter.count("deliveries_handled", platform=item.event.thread.platform)
+        return True
+
+    async def _give_up(self, item: _Item, error: str) -> None:
+        await self._store.set_aside(item.key, error)
+        self._meter.count("deliveries_set_aside", platform=item.event.thread.platform)
+        try:
+            await self._set_aside(item.event, item.key)
+        except Exception:  # a boundary: telling is tried once
+            log.exception("inbox.untold", key=item.key)
+
+
+def _read(platform: ChatPlatform, delivery: Delivery) -> tuple[Arrival, ChatEvent] | None:
+    event = platform.read(delivery.raw)
+    if event is None:
+        return None
+    return Arrival(str(event.cause), delivery), event

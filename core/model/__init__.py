@@ -1,0 +1,1 @@
+"""The words of the house: small frozen values, and the errors."""

@@ -1,0 +1,128 @@
+"""What the bot says: the outbox. How it gets there is in `core.sender`.
+
+Nothing durable is said but through here: the intent is committed under a key, then sent, then the receipt is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from core.blackened import blackened
+from core.meter import NoMeter
+from core.model.chat import ChatRef, Post, PostKey, Priority, ThreadRef
+from core.model.codec import Json
+from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Redact, SendState
+from core.sender import Opened, Sender
+
+log = structlog.get_logger()
+
+
+class Posts:
+    """`work` must run for anything to be sent; `say`, `show` and `progress` may be called before."""
+
+    def __init__(
+        self,
+        store: Outboxes,
+        platforms: Mapping[str, ChatPlatform],
+        clock: Clock,
+        redact: Redact = str,
+        is_quiet: Callable[[ChatRef], Awaitable[bool]] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self._store, self._platforms, self._redact, self._is_quiet = store, platforms, redact, is_quiet
+        self._sender = Sender(store, platforms, clock, meter or NoMeter())
+
+    def when_opened(self, call: Opened) -> None:
+        """What to do when a post that opens a thread stands."""
+        self._sender.on_opened = call
+
+    async def say(
+        self,
+        key: PostKey,
+        thread: ThreadRef,
+        post: Post,
+        priority: Priority = Priority.ANSWER,
+        *,
+        opens: Json = None,
+    ) -> None:
+        """Committed under `key` when this returns; said once, however often it is called with the same key."""
+        platform = self._platforms.get(thread.platform)
+        if platform is None:
+            log.warning("post.no_platform", platform=thread.platform, key=key)
+            return
+        silent = self._is_quiet is not None and await self._is_quiet(thread.room)
+        pieces = platform.split(replace(blackened(post, self._redact), silent=silent))
+        starts_now = self._sender.sends_at_once(thread.room)
+        rows = [
+            Outgoing(
+                key=key if number == 0 else PostKey(f"{key}#{number + 1}"),
+                thread=thread,
+                post=piece,
+                priority=priority,
+                state=SendState.SENDING if starts_now and number == 0 else SendState.NEW,
+                opens=opens if number == 0 else None,
+            )
+            for number, piece in enumerate(pieces)
+        ]
+        fresh = await self._store.put_posts(rows)
+        for row in [each for each in rows if each.key in fresh]:
+            stored = await self._store.outgoing(row.key) if row.post.buttons else row
+            self._sender.queue(stored or row)
+
+    async def show(self, key: PostKey, post: Post) -> None:
+        """Other words for a post, committed when this returns; the platform shows them when its pace allows."""
+        self._sender.settling.add(key)
+        try:
+            post = blackened(post, self._redact)
+            wanted = await self._store.want(key, await self._sender.with_label(key, post))
+        finally:
+            self._sender.settling.discard(key)
+        if wanted is not None:
+            self._sender.queue_edit(wanted.thread.room, key, None)
+
+    def progress(self, key: PostKey, room: ChatRef, post: Post) -> None:
+        """Other words for a post, as far as there is time: only the newest is shown, and nothing is kept."""
+        if not self._sender.awaits_more(room, key):
+            self._sender.queue_edit(room, key, blackened(post, self._redact))
+
+    async def take_up(self, platform: str) -> None:
+        """What an earlier life of the bot left on its way to this platform. Before anything new is said there."""
+        known = self._sender.waiting()
+        for row in await self._store.unsent():
+            if row.key in known or row.thread.platform != platform:
+                continue
+            if row.state is not SendState.SENT:
+                doubtful = row.state is SendState.SENDING
+                self._sender.queue(replace(row, state=SendState.UNKNOWN) if doubtful else row)
+            elif row.ref is not None and row.opens is not None:
+                await self._sender.open(row, row.ref)
+            else:
+                self._sender.queue_edit(row.thread.room, row.key, None)
+
+    async def work(self) -> None:
+        """Send until cancelled."""
+        await self._sender.work()
+
+    def is_quiet(self) -> bool:
+        return self._sender.is_quiet()
+
+    async def until_quiet(self) -> None:
+        """Nothing is on its way that could be sent now."""
+        await self._sender.until_quiet()
+
+    def depth(self) -> int:
+        """Posts and edits that wait."""
+        return self._sender.depth()
+
+    def oldest(self) -> datetime | None:
+        """Since when the oldest of the posts that are not sent waits, in this life of the bot."""
+        return self._sender.oldest()
+
+    @property
+    def unknown(self) -> int:
+        """Sends whose fate could not be found out, since the start."""
+        return self._sender.unknown

@@ -1,0 +1,80 @@
+"""The flow of a run: prepare, then turn after turn (agent, publish, answer) until nothing more was said.
+
+What each step does is in `core.runs.steps`; here is only their order. A changed order is a new version.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import structlog
+
+from core.model.codec import Json
+from core.model.errors import BotError
+from core.model.work import Checkout, RunId
+from core.ports import Flow
+from core.runs.outcome import Outcome, OutcomeKind, Published, WordKind
+from core.runs.steps import RunSteps
+
+log = structlog.get_logger()
+
+RUN_FLOW = "run.v1"
+WORD = "word"
+"""The topic under which a waiting run hears that something was said, pressed or stopped."""
+
+
+class RunFlow:
+    """`run.v1`: arguments `{"run": id}`, result none. It always ends the run, whatever happens."""
+
+    def __init__(self, steps: RunSteps) -> None:
+        self._steps = steps
+
+    async def __call__(self, flow: Flow, args: Json) -> Json:
+        run = RunId(str(cast("dict[str, Json]", args)["run"]))
+        try:
+            await self._go(flow, run)
+        except BotError as error:
+            await flow.step("fail", bool, self._steps.fail, run, str(error))
+        except Exception:  # a boundary: a run that is never over would hold its thread for ever
+            log.exception("run.broken", run=run)
+            await flow.step("break", bool, self._steps.fail, run, _broken(run))
+        return None
+
+    async def _go(self, flow: Flow, run: RunId) -> None:
+        checkout = await flow.step("prepare", Checkout, self._steps.prepare, run)
+        number, again, is_over = 0, False, False
+        while not is_over:
+            number += 1
+            outcome = await flow.step(f"turn-{number}", Outcome, self._steps.turn, run, checkout, again)
+            again = False
+            if outcome.kind in {OutcomeKind.ASKED, OutcomeKind.CUT, OutcomeKind.IDLE}:
+                word = await self._word(flow, run, number, outcome)
+                if word is WordKind.DISCARD:
+                    await flow.step("discard", bool, self._steps.discard, run)
+                    return
+                if word is not WordKind.NONE:
+                    again = True
+                    continue
+                outcome = self._steps.unanswered(outcome)
+            published = await flow.step(f"publish-{number}", Published, self._steps.publish, run, checkout, outcome)
+            is_over = await flow.step(f"finish-{number}", bool, self._steps.finish, run, outcome, published)
+
+    async def _word(self, flow: Flow, run: RunId, number: int, outcome: Outcome) -> WordKind:
+        """Ask, and wait as long as a person may take.
+
+        What was said before a turn was cut does not decide whether it is taken again.
+        """
+        if outcome.kind is not OutcomeKind.IDLE:
+            await flow.step(f"ask-{number}", bool, self._steps.ask, run, outcome)
+        while True:
+            word = await flow.wait(WORD, self._steps.answer_seconds)
+            kind = WordKind.NONE if word is None else WordKind(str(cast("dict[str, Json]", word)["kind"]))
+            if kind is not WordKind.TURN or outcome.kind is not OutcomeKind.CUT:
+                return kind
+
+
+def _broken(run: RunId) -> str:
+    return (
+        f"Something went wrong inside the bot (run `{run[:8]}`; its log says what). What was done so far is safe. "
+        "Say it again to go on."
+    )

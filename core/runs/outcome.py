@@ -1,0 +1,87 @@
+"""How a turn ended, what was published of it, what wakes a run that waits, and how it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.model.chat import Button, Post, Style
+from core.model.work import Change, PullRequest, Run, RunState, Usage
+
+
+class OutcomeKind(StrEnum):
+    DONE = "done"
+    ASKED = "asked"
+    STOPPED = "stopped"
+    CUT = "cut"
+    """An attempt of this turn was cut, and the agent cannot simply take it again."""
+    FAILED = "failed"
+    IDLE = "idle"
+    """There was nothing to do: what woke the run had been taken up already."""
+
+
+class WordKind(StrEnum):
+    """What wakes a waiting run."""
+
+    TURN = "turn"
+    RESUME = "resume"
+    DISCARD = "discard"
+    STOP = "stop"
+    NONE = "none"
+    """Nobody said anything for as long as a person may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended. `answer` is the agent's, or what went wrong."""
+
+    kind: OutcomeKind
+    number: int = 0
+    answer: str = ""
+    question: str = ""
+    options: tuple[str, ...] = ()
+    subject: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """`problem`: what the repository or the forge refused, in words for the person; empty when it went well."""
+
+    change: Change | None = None
+    pull: PullRequest | None = None
+    problem: str = ""
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Nothing could be published: what was done is in the checkout alone."""
+        return bool(self.problem) and self.change is None
+
+
+def end_state(outcome: Outcome, published: Published) -> RunState:
+    if outcome.kind is OutcomeKind.STOPPED:
+        return RunState.CANCELLED
+    return RunState.FAILED if outcome.kind is OutcomeKind.FAILED or published.problem else RunState.COMPLETED
+
+
+def words(outcome: Outcome, published: Published) -> str:
+    return "\n\n".join(part for part in (outcome.answer, published.problem) if part)
+
+
+def question_post(run: Run, outcome: Outcome) -> Post:
+    text = "\n\n".join(part for part in (outcome.answer, f"❓ **{outcome.question}**") if part)
+    rows = tuple((Button(option[:40], f"/answer {run.id} {option}", Style.PRIMARY),) for option in outcome.options)
+    return Post(text if outcome.options else f"{text}\n\n*Answer here, and I go on.*", rows)
+
+
+def cut_post(run: Run) -> Post:
+    text = (
+        f"♻️ **I restarted, and `{run.title}` was cut.** {run.agent} cannot simply go on where it was; what it had "
+        "done to the files is still there. Shall it start this turn again on top of that?"
+    )
+    buttons = (
+        Button("Resume", f"/resume {run.id}", Style.PRIMARY),
+        Button("Discard", f"/discard {run.id}", Style.DANGER),
+        Button("Show diff", f"/diff {run.id}"),
+    )
+    return Post(text, (buttons,))

@@ -1,0 +1,377 @@
+"""The steps of a run. One that is done twice, after a crash, is done once: every effect is named by the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from core.meter import NoMeter
+from core.model.chat import Post, PostKey, Priority, SignKind
+from core.model.errors import AgentUnready, BotError, NotFound
+from core.model.events import TurnAsk, TurnEnd
+from core.model.work import (
+    Change,
+    Checkout,
+    Project,
+    PullRequest,
+    Run,
+    RunId,
+    RunState,
+    TaskState,
+    Turn,
+    TurnState,
+    Work,
+)
+from core.ports import Agent, Clock, CommitMessage, Forge, Meter, PullDraft, Redact, Store, Workspaces
+from core.posts import Posts
+from core.runs.answer import UNPUBLISHED, bounded, final_post, kept, left_post, publish_button
+from core.runs.live import Live, StoppedError, anchor_key
+from core.runs.outcome import Outcome, OutcomeKind, Published, cut_post, end_state, question_post, words
+from core.runs.progress import anchor_post, fit_for_code
+from core.signs import Signs
+
+log = structlog.get_logger()
+
+SUBJECT_LENGTH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class RunSteps:
+    """`on_end` is called when lanes have become free."""
+
+    store: Store
+    posts: Posts
+    agents: Mapping[str, Agent]
+    forges: Mapping[str, Forge]
+    workspaces: Workspaces
+    live: Live
+    signs: Signs
+    clock: Clock
+    on_end: Callable[[], None]
+    turn_seconds: float = 3600.0
+    answer_seconds: float = 24 * 3600.0
+    language: str = "en"
+    redact: Redact = str
+    """For commits and pull requests, which are read by more people than the chat."""
+    meter: Meter = field(default_factory=NoMeter)
+
+    # ----------------------------------------------------------------------------------------- steps
+
+    async def prepare(self, run_id: RunId) -> Checkout:
+        """The workspace, ready. What goes wrong is raised for the flow to tell."""
+        run = await self.store.move(run_id, RunState.PLANNING, self.clock.now())
+        self._progress(run)
+        work = await self.work_of(run)
+        project = await self._project(work)
+        forge = self.forge(project)
+        base = await forge.ensure(project)
+        if project.base != base and not project.base:
+            project = replace(project, base=base)
+            await self.store.put_project(project)
+        if work.task is not None:
+            await self.store.put_task_state(work.task, TaskState.IN_PROGRESS)
+        return await self.workspaces.prepare(run_id, project, work.branch, forge.remote(project))
+
+    async def turn(self, run_id: RunId, checkout: Checkout, again: bool) -> Outcome:  # noqa: FBT001 - kept by the engine
+        """The agent's turn, unless an earlier attempt was cut and may not simply be repeated."""
+        run = await self._run(run_id)
+        turn = await self.store.next_turn(run_id)
+        if run.stop_asked_by:
+            return Outcome(OutcomeKind.STOPPED, turn.number if turn and _is_asked_for(turn) else 0)
+        if turn is None:
+            return Outcome(OutcomeKind.IDLE)
+        agent = self.agents.get(run.agent)
+        if agent is None:
+            return _failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
+        is_first = await self.store.begin_turn(run_id, turn.number)
+        if not is_first and not again and not agent.can_repeat:
+            return Outcome(OutcomeKind.CUT, turn.number)
+        # Asked for again: what the engine keeps is where it stood when the run began, perhaps in another data folder.
+        stands = await self._checkout(run, await self.work_of(run))
+        began = self.clock.now()
+        outcome = await self._take(run, turn, agent, replace(checkout, path=stands.path), is_retry=not is_first)
+        self._measure(run.agent, outcome, began)
+        return outcome
+
+    async def ask(self, run_id: RunId, outcome: Outcome) -> bool:
+        """Put the question, or say that the run was cut; it waits from now on."""
+        run = await self.store.move(run_id, RunState.WAITING, self.clock.now())
+        self.live.rest(run_id)
+        self.on_end()
+        if outcome.kind is OutcomeKind.CUT:
+            await self.posts.say(
+                PostKey(f"cut:{run_id}:{outcome.number}"), run.thread, cut_post(run), Priority.APPROVAL
+            )
+            await self._show(run, "I restarted in the middle of this run")
+        else:
+            await self.store.finish_turn(run_id, outcome.number, outcome.usage)
+            await self.posts.say(
+                PostKey(f"ask:{run_id}:{outcome.number}"), run.thread, question_post(run, outcome), Priority.APPROVAL
+            )
+            await self._show(run, "Waiting for your answer")
+        return True
+
+    def unanswered(self, outcome: Outcome) -> Outcome:
+        """Nobody answered for as long as a person may take: silence is no."""
+        hours = self.answer_seconds / 3600
+        return replace(outcome, kind=OutcomeKind.STOPPED, answer=f"Nobody answered for {hours:g} hours.")
+
+    async def publish(self, run_id: RunId, checkout: Checkout, outcome: Outcome) -> Published:
+        """Commit and push what changed, and open the pull request when the agent is done."""
+        run = await self._run(run_id)
+        work = await self.work_of(run)
+        change: Change | None = None
+        try:
+            project = await self._project(work)
+            forge = self.forge(project)
+            message = await self._message(run, work, outcome)
+            change = await self.workspaces.publish(checkout, message, forge.remote(project))
+            if change is None or outcome.kind is not OutcomeKind.DONE or work.pull is not None:
+                return Published(change, work.pull)
+            pull = await self.open_pull(work, project, run)
+        except BotError as error:
+            return Published(change, work.pull, str(error))
+        return Published(change, pull)
+
+    async def finish(self, run_id: RunId, outcome: Outcome, published: Published) -> bool:
+        """Say how the turn ended. True: the run is over; False: something was said meanwhile, and is next."""
+        run = await self._run(run_id)
+        if outcome.number:
+            await self.store.finish_turn(run_id, outcome.number, outcome.usage)
+        state = end_state(outcome, published)
+        queued = await self.store.queued_turns(run_id)
+        more = bool(queued) and state is not RunState.CANCELLED
+        await self._say_end(run, outcome, published, state, more=more)
+        if more:
+            return False
+        await say_left(self.posts, run, queued)
+        error = words(outcome, published) if state is RunState.FAILED else ""
+        if not await self.store.end_run(run_id, state, self.clock.now(), error):
+            return False
+        await self._after_end(run_id, keep=published.is_kept_back)
+        return True
+
+    async def fail(self, run_id: RunId, error: str) -> bool:
+        """The run cannot go on: say why, and end it."""
+        run = await self._run(run_id)
+        has_worked = run.started_at is not None and run.state is not RunState.PLANNING
+        buttons = ((publish_button(run),),) if has_worked else ()
+        post = Post(f"❌ **{run.title}** · {run.agent}\n\n{error}", buttons)
+        await self.posts.say(PostKey(f"fail:{run_id}"), run.thread, post, Priority.FINAL)
+        await say_left(self.posts, run, await self.store.queued_turns(run_id))
+        await self.store.end_run(run_id, RunState.FAILED, self.clock.now(), error)
+        await self._after_end(run_id, keep=has_worked)
+        return True
+
+    async def discard(self, run_id: RunId) -> bool:
+        """The person wants nothing of it."""
+        run = await self._run(run_id)
+        post = Post(f"⏹ **{run.title}**\n\nDiscarded. What was published before is still on its branch.")
+        await self.posts.say(PostKey(f"discard:{run_id}"), run.thread, post, Priority.FINAL)
+        await say_left(self.posts, run, await self.store.queued_turns(run_id))
+        await self.store.end_run(run_id, RunState.CANCELLED, self.clock.now())
+        await self._after_end(run_id)
+        return True
+
+    async def publish_again(self, run: Run, work: Work) -> Published:
+        """What a run could not publish, from the checkout that was kept for it; the pull request is another's ask."""
+        checkout = await self._checkout(run, work)
+        published = await self.publish(run.id, checkout, Outcome(OutcomeKind.STOPPED))
+        if not published.problem:
+            await self.workspaces.discard(run.id)
+        return published
+
+    async def open_pull(self, work: Work, project: Project, run: Run) -> PullRequest:
+        """The pull request of a work: found or made, kept, and its task in review. Named after the task it is for."""
+        task = await self.store.task(work.task) if work.task is not None else None
+        title = _cut(self.redact(f"{task.key}: {task.title}" if task else run.title))
+        body = self.redact(_pull_body(run, work))
+        draft = PullDraft(work.branch, project.base, title, body, str(run.id))
+        pull = await self.forge(project).open_pull_request(project, draft)
+        await self.store.put_pull(work.id, pull)
+        if work.task is not None:
+            await self.store.put_task_state(work.task, TaskState.IN_REVIEW)
+        return pull
+
+    # --------------------------------------------------------------------------------------- helpers
+
+    async def _take(self, run: Run, turn: Turn, agent: Agent, checkout: Checkout, *, is_retry: bool) -> Outcome:
+        run = await self.store.move(run.id, RunState.RUNNING, self.clock.now())
+        self._progress(run)
+        self.signs.put(run.thread, run.message, SignKind.WORKING)
+        work = await self.work_of(run)
+        settings = await self.store.settings(run.thread.room)
+        ask = TurnAsk(
+            run=run.id,
+            prompt=turn.text,
+            checkout=checkout,
+            session=work.session if work.session_agent == run.agent else "",
+            model=run.model,
+            language=settings.language or self.language,
+            is_retry=is_retry,
+            words=_arguments(turn, work),
+            seconds=self.turn_seconds,
+        )
+        try:
+            result = await self.live.take(run, lambda note: agent.take_turn(ask, note, _allow_inside))
+        except StoppedError:
+            await self._keep_session(run, self.live.progress(run.id).session)
+            return Outcome(OutcomeKind.STOPPED, turn.number, usage=self.live.progress(run.id).usage)
+        except BotError as error:
+            await self._keep_session(run, self.live.progress(run.id).session)
+            return replace(_failed(turn, error), usage=self.live.progress(run.id).usage)
+        await self._keep_session(run, result.session)
+        return Outcome(
+            OutcomeKind.ASKED if result.end is TurnEnd.ASKED else OutcomeKind.DONE,
+            turn.number,
+            bounded(result.answer),
+            bounded(result.question),
+            tuple(result.options),
+            result.subject,
+            result.usage,
+        )
+
+    def _measure(self, agent: str, outcome: Outcome, began: datetime) -> None:
+        seconds = (self.clock.now() - began).total_seconds()
+        self.meter.observe("turn_seconds", seconds, agent=agent, outcome=outcome.kind.value)
+        self.meter.count("tokens", outcome.usage.input_tokens, agent=agent, direction="in")
+        self.meter.count("tokens", outcome.usage.output_tokens, agent=agent, direction="out")
+        self.meter.count("cost_dollars", outcome.usage.cost or 0.0, agent=agent)
+
+    async def _checkout(self, run: Run, work: Work) -> Checkout:
+        """The one that stands; where it is gone, a new one of what is published."""
+        project = await self._project(work)
+        return await self.workspaces.prepare(run.id, project, work.branch, self.forge(project).remote(project))
+
+    async def _keep_session(self, run: Run, session: str) -> None:
+        if session:
+            await self.store.put_session(run.work, run.agent, session)
+
+    async def _message(self, run: Run, work: Work, outcome: Outcome) -> CommitMessage:
+        asked = f"{work.task}: {run.title.removeprefix(f'{work.task} ')}" if work.task else run.title
+        subject = outcome.subject or asked
+        agent = f"Co-authored-by: {run.agent} <{run.agent}@agents.invalid>"
+        turns = "" if outcome.kind is OutcomeKind.DONE else "Unfinished: the run was ended before the agent was done."
+        return CommitMessage(
+            subject=_cut(self.redact(subject)),
+            description=self.redact(turns or f"Asked by {_who(run)}."),
+            trailers=(agent, f"Patchbay-Run: {run.id}"),
+        )
+
+    async def _say_end(self, run: Run, outcome: Outcome, published: Published, state: RunState, *, more: bool) -> None:
+        work = await self.work_of(run)
+        said = words(outcome, published)
+        if state is not RunState.COMPLETED:
+            by = f"Stopped by {run.stop_asked_by}." if run.stop_asked_by and state is RunState.CANCELLED else ""
+            left = UNPUBLISHED if published.is_kept_back else kept(published.change, work.branch)
+            said = "\n\n".join(part for part in (by, said, left) if part)
+        post = final_post(
+            run,
+            work,
+            state,
+            self.clock.now(),
+            said=said,
+            change=published.change,
+            pull=published.pull,
+            usage=outcome.usage,
+            more=more,
+            is_kept_back=published.is_kept_back,
+        )
+        await self.posts.say(PostKey(f"answer:{run.id}:{outcome.number}"), run.thread, post, Priority.FINAL)
+
+    async def _after_end(self, run_id: RunId, *, keep: bool = False) -> None:
+        """`keep`: the checkout holds what could not be published."""
+        run = await self._run(run_id)
+        await self._show(run)
+        self.live.forget(run_id)
+        self.signs.put(run.thread, run.message, SignKind.DONE if run.state is RunState.COMPLETED else SignKind.FAILED)
+        self.on_end()
+        if keep:
+            return
+        with suppress(BotError):
+            await self.workspaces.discard(run_id)
+
+    async def _show(self, run: Run, waiting_for: str = "") -> None:
+        """A state that stays for a while must be shown even if the bot dies now."""
+        post = anchor_post(run, self.live.progress(run.id), self.clock.now(), waiting_for=waiting_for)
+        await self.posts.show(anchor_key(run.id), post)
+
+    def _progress(self, run: Run) -> None:
+        post = anchor_post(run, self.live.progress(run.id), self.clock.now())
+        self.posts.progress(anchor_key(run.id), run.thread.room, post)
+
+    async def _run(self, run_id: RunId) -> Run:
+        run = await self.store.run(run_id)
+        if run is None:
+            raise NotFound(f"There is no run {run_id}.")
+        return run
+
+    async def work_of(self, run: Run) -> Work:
+        work = await self.store.work(run.work)
+        if work is None:
+            raise NotFound(f"The work of run {run.id} is gone.")
+        return work
+
+    async def _project(self, work: Work) -> Project:
+        project = await self.store.project(work.project)
+        if project is None:
+            raise NotFound(f"There is no project {work.project} any more; /projects lists them.")
+        return project
+
+    def forge(self, project: Project) -> Forge:
+        forge = self.forges.get(project.repo.forge)
+        if forge is None:
+            raise NotFound(
+                f"{project.key} lives on `{project.repo.forge}`, which is not configured. "
+                f"Add the section `{project.repo.forge}` to the configuration and say it again."
+            )
+        return forge
+
+
+async def say_left(posts: Posts, run: Run, turns: Sequence[Turn]) -> None:
+    """What was said to a run that ends now, and will not be taken up. The first turn is what the run was for."""
+    left = [turn for turn in turns if turn.number > 1]
+    if left:
+        await posts.say(PostKey(f"left:{run.id}"), run.thread, left_post(left))
+
+
+async def _allow_inside(title: str, detail: str) -> bool:  # noqa: ARG001 - the shape of Approve
+    """What stays inside the sandbox needs no question: it has no network, no token, and only the checkout."""
+    return True
+
+
+def _is_asked_for(turn: Turn) -> bool:
+    """What the run began with, or is at; what was said meanwhile is not taken up by a run that ends."""
+    return turn.number == 1 or turn.state is TurnState.OPEN
+
+
+def _failed(turn: Turn, error: BotError) -> Outcome:
+    return Outcome(OutcomeKind.FAILED, turn.number, str(error))
+
+
+def _arguments(turn: Turn, work: Work) -> tuple[str, ...]:
+    """What was typed for a recipe: after the title of a task, or the whole of a plain message."""
+    if work.task is None or turn.number > 1:
+        return tuple(turn.text.split())
+    return tuple(turn.text.partition("\n\n")[2].split())
+
+
+def _pull_body(run: Run, work: Work) -> str:
+    """A name rings at nobody there, and no title hides what follows it."""
+    asked = f"Asked by {_who(run)} on {run.asked_by.platform.capitalize()}"
+    task = f" as {work.task}" if work.task else ""
+    return f"{run.title}\n\n{asked}{task}; done by {run.agent}.".replace("<!--", "&lt;!--")
+
+
+def _who(run: Run) -> str:
+    """A name is what a person or a platform makes it: one line, so that it forges no trailer, and no mention."""
+    return fit_for_code(run.asked_by.name).replace("@", "@\u2060") or run.asked_by.id
+
+
+def _cut(subject: str) -> str:
+    line = " ".join(subject.split())
+    return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 1].rstrip() + "…"

@@ -1,0 +1,169 @@
+"""An agent that runs a configured command line in the workspace: a formatter, a codemod, an update. It needs no key."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from adapters.agents.config import CommandConfig
+from adapters.agents.output import Excerpt
+from adapters.system import ProcessTimeoutError, run
+from core.model.errors import AgentError, AgentLimit, AgentUnready, SandboxError
+from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
+from core.ports import Access, Approve, Note, Sandbox
+
+WORDS = "{words}"
+TITLE_CHARS = 80
+ANSWER_CHARS = 3_000
+"""What the answer shows of one step's output."""
+STREAM_CHARS = 12_000
+"""What is streamed of one step's output while it runs."""
+NOT_STARTED = re.compile(r"bwrap: execvp .*: (.+)")
+"""What bubblewrap says of a program that is not there."""
+ANYWHERE = "/workspace"
+"""Some folder, to ask the sandbox for its PATH."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step that is over."""
+
+    title: str
+    code: int
+    output: str
+
+    @property
+    def shown(self) -> str:
+        fence = "`" * max(3, _longest_ticks(self.output) + 1)
+        said = f"\n{fence}\n{self.output.rstrip()}\n{fence}" if self.output.strip() else ""
+        return f"`{self.title}`: {'done' if self.code == 0 else f'exit {self.code}'}{said}"
+
+
+class Command:
+    """A recipe."""
+
+    def __init__(self, name: str, config: CommandConfig, sandbox: Sandbox) -> None:
+        self._name, self._config, self._sandbox = name, config, sandbox
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def can_repeat(self) -> bool:
+        return self._config.repeatable
+
+    async def ready(self) -> Readiness:
+        about = self._config.about or f"runs {', then '.join(_title(each) for each in self._config.steps)}"
+        missing = await asyncio.to_thread(self._missing)
+        return Readiness(about, is_usable=not missing, missing=missing)
+
+    def _missing(self) -> str:
+        """Programs that are not found; one with a path in its name is the project's own, and known only there."""
+        try:
+            path = self._sandbox.wrap(("true",), ANYWHERE, Access.READ, {}).environment["PATH"]
+        except SandboxError as error:
+            return str(error)
+        programs = dict.fromkeys(each[0] for each in self._config.steps if "/" not in each[0])
+        absent = [each for each in programs if shutil.which(each, path=path) is None]
+        return f"install {', '.join(f'`{each}`' for each in absent)} where the sandbox sees it" if absent else ""
+
+    async def take_turn(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:  # noqa: ARG002 - what it runs was configured by the owner
+        steps = [expand(each, turn.words, self._name) for each in self._config.steps]
+        if missing := await asyncio.to_thread(self._missing):
+            raise AgentUnready(f"{self._name} is not usable: {missing}.")
+        until = asyncio.get_running_loop().time() + min(turn.seconds, self._config.seconds)
+        over: list[_Step] = []
+        for number, argv in enumerate(steps, 1):
+            over.append(await self._run(argv, number, turn.checkout.path, until, note))
+            if over[-1].code != 0 and self._config.stop_at_failure:
+                raise AgentError(f"{self._name} failed. {over[-1].shown}")
+        return TurnResult("\n\n".join(each.shown for each in over))
+
+    async def _run(self, argv: Sequence[str], number: int, workspace: str, until: float, note: Note) -> _Step:
+        """One step, shown from its beginning to its end."""
+        id_, title, code = f"step-{number}", _title(argv), None
+        note(ActionBegan(id_, title))
+        try:
+            code, output = await self._process(argv, workspace, until, note)
+        finally:
+            note(ActionEnded(id_, code == 0, code))
+        return _Step(title, code, output)
+
+    async def _process(self, argv: Sequence[str], workspace: str, until: float, note: Note) -> tuple[int, str]:
+        output = Excerpt(ANSWER_CHARS)
+        wrapped = self._sandbox.wrap(argv, workspace, Access.WRITE, {})
+        seconds = max(until - asyncio.get_running_loop().time(), 0.0)
+        try:
+            ended = await run(
+                wrapped.argv,
+                environment=wrapped.environment,
+                seconds=seconds,
+                cwd=workspace,
+                limit=0,
+                merge=True,
+                on_output=_both(output.take, _stream(note)),
+            )
+        except ProcessTimeoutError:
+            raise AgentLimit(
+                f"{self._name}: `{_title(argv)}` was stopped, its time was over. What it changed is kept. "
+                f"Its last output:\n{output.text}"
+            ) from None
+        except (FileNotFoundError, PermissionError) as error:
+            raise AgentUnready(f"{self._name}: `{argv[0]}` cannot be started ({error.strerror}).") from error
+        if ended.code != 0 and (refused := NOT_STARTED.match(output.text)):
+            raise AgentUnready(f"{self._name}: `{argv[0]}` cannot be started ({refused[1]}).")
+        return ended.code, output.text
+
+
+def expand(argv: Sequence[str], words: Sequence[str], name: str) -> list[str]:
+    """`{words}` becomes the words, one argument each. AgentError for one that a program could take for an option."""
+    if WORDS not in argv:
+        return list(argv)
+    place = argv.index(WORDS)
+    for word in words:
+        if word.startswith("-") and "--" not in argv[1:place]:
+            raise AgentError(f"{name}: `{word}` looks like an option; only plain words are passed on.")
+        if "\0" in word:
+            raise AgentError(f"{name}: a word holds a character that no program can take.")
+    return [each for part in argv for each in (words if part == WORDS else (part,))]
+
+
+def _title(argv: Sequence[str]) -> str:
+    line = " ".join(shlex.join(argv).split())
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
+
+
+def _both(*takes: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def take(piece: bytes) -> None:
+        for each in takes:
+            each(piece)
+
+    return take
+
+
+def _stream(note: Note) -> Callable[[bytes], None]:
+    """Tell the output as it comes, until it is too much to read."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    room = STREAM_CHARS
+
+    def take(piece: bytes) -> None:
+        nonlocal room
+        if room > 0 and (text := decoder.decode(piece)[:room]):
+            room -= len(text)
+            note(TextSaid(text))
+
+    return take
+
+
+def _longest_ticks(text: str) -> int:
+    longest = current = 0
+    for each in text:
+        current = current + 1 if each == "`" else 0
+        longest = max(longest, current)
+    return longest

@@ -1,0 +1,34 @@
+"""What the clients of the providers have in common: cold imports off the loop, no certificates where none are asked."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closing)
+
+
+@asynccontextmanager
+async def client(make: Callable[[], C]) -> AsyncIterator[C]:
+    """`make` imports the provider's package (up to 1.5 s the first time), so it is called in a thread."""
+    made = await asyncio.to_thread(make)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def verify(url: str) -> ssl.SSLContext | bool:
+    """For httpx. Reading the certificates takes 20 ms, so a plain address gets a context that trusts nobody."""
+    if urlsplit(url).scheme == "https":
+        return True
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,210 @@
+"""The words between the built-in loop and a language model, whoever provides it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from core.model.errors import AgentError, AgentLimit, AgentUnready
+from core.model.events import Readiness
+from core.model.work import Usage
+
+CONNECT_SECONDS = 10.0
+"""The most that opening a connection to a model may take."""
+SILENCE_SECONDS = 300.0
+"""The longest pause in a reply; a local model reads a long prompt for minutes before its first word."""
+DETAIL_CHARS = 300
+"""How much of a provider's own words a person is shown."""
+
+OnText = Callable[[str], None]
+
+
+class Role(StrEnum):
+    USER = "user"
+    MODEL = "model"
+    TOOLS = "tools"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that the model wants to use. `arguments` is JSON as the model wrote it, not yet looked at."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What a call gave, for the model to read."""
+
+    id: str
+    name: str
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One entry of the history: the person's words, the model's with its calls, or the results of all those calls.
+
+    `native`: the provider's own form of the model's words as JSON, where it must be given back unchanged, else empty.
+    """
+
+    role: Role
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    results: tuple[CallResult, ...] = ()
+    native: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """`schema` is a flat JSON schema of an object: some models drop a tool that has `anyOf`."""
+
+    name: str
+    about: str
+    schema: Mapping[str, Any]
+
+
+class Stop(StrEnum):
+    END = "end"
+    CUT = "cut"
+    """At the most one reply may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    text: str
+    calls: tuple[Call, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    stop: Stop = Stop.END
+    native: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.text.strip() and not self.calls
+
+
+class Model(Protocol):
+    async def reply(self, history: Sequence[Said], tools: Sequence[Tool], on_text: OnText) -> ModelReply:
+        """One whole reply; `on_text` sees its words as they come. TryAgain, TooLong, AgentError and its kin."""
+
+
+class Provider(Protocol):
+    """Where a model lives."""
+
+    async def ready(self) -> Readiness:
+        """As in the Agent port."""
+
+    def talk(self, model: str, system: str) -> AbstractAsyncContextManager[Model]:
+        """The connection of one turn. AgentUnready."""
+
+
+class TryAgain(Exception):
+    """This reply failed and another may not. `seconds`: how long the provider asks to wait, or None."""
+
+    def __init__(self, text: str, seconds: float | None = None) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
+class TooLong(AgentLimit):
+    """The history is longer than the model can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A provider's refusal. `agent` is the name in the configuration, `seconds` what `retry-after` says."""
+
+    agent: str
+    model: str
+    status: int
+    detail: str
+    seconds: float | None = None
+
+    def error(self) -> Exception:
+        """What to raise: TryAgain where waiting helps, else what the person should read."""
+        words = self.detail.lower()
+        if self.status in {401, 403}:
+            return AgentUnready(
+                f"{self.agent}: the provider refused the key (HTTP {self.status}). "
+                f"Check `agents.{self.agent}.api_key`, then try again."
+            )
+        if self.status == 402 or any(each in words for each in _CAPS):
+            return AgentLimit(f"{self.agent}: the provider's usage cap is reached: {self.short}")
+        if any(each in words for each in _TOO_LONG):
+            return TooLong(
+                f"{self.agent}: the talk has grown longer than {self.model} can read. Begin a new one with /new."
+            )
+        if self.status in {408, 409, 425, 429} or self.status >= 500:
+            return TryAgain(f"HTTP {self.status}: {self.short}", self.seconds)
+        if self.status == 404:
+            return AgentError(
+                f"{self.agent}: there is no model `{self.model}` there (HTTP 404: {self.short}). "
+                f"Check `agents.{self.agent}.model` and `agents.{self.agent}.base_url`."
+            )
+        return AgentError(f"{self.agent}: the provider refused the request (HTTP {self.status}): {self.short}")
+
+    @property
+    def short(self) -> str:
+        return " ".join(self.detail.split())[:DETAIL_CHARS] or "no reason was given"
+
+
+def parse_arguments(call: Call) -> dict[str, Any] | None:
+    """The arguments as an object; None: the model wrote no JSON object, or characters that no file can hold."""
+    try:
+        read = json.loads(call.arguments or "{}")
+        json.dumps(read, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def plain(text: str) -> str:
+    """Without lone surrogates, which no request can carry."""
+    return text.encode(errors="replace").decode()
+
+
+def seconds_of(header: str | None) -> float | None:
+    """A `retry-after` in seconds; a date or nonsense is None."""
+    try:
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return None
+
+
+def price(usage: PricedTokens, model: str, *, provider: str | None = None, api_url: str | None = None) -> float | None:
+    """US dollars by the price list that is installed; None when it does not know the model."""
+    import genai_prices  # noqa: PLC0415 - imported when used
+
+    counted = genai_prices.Usage(
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        cache_read_tokens=usage.cache_read,
+        cache_write_tokens=usage.cache_write,
+    )
+    try:
+        if provider is not None:
+            return float(genai_prices.calc_price(counted, model, provider_id=provider).total_price)
+        return float(genai_prices.calc_price(counted, model, provider_api_url=api_url).total_price)
+    except (LookupError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class PricedTokens:
+    """`input` counts all that was read, the cached too."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+_CAPS = ("insufficient_quota", "credit balance", "usage limit", "billing", "exceeded your current quota", "spend limit")
+_TOO_LONG = ("prompt is too long", "context length", "context_length", "context window", "maximum context")

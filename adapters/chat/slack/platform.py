@@ -1,0 +1,184 @@
+"""Slack as a chat platform: one workspace, by Socket Mode or HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from adapters.chat.slack import inbound, render
+from adapters.chat.slack.config import WEBHOOK_PATH, SlackConfig
+from adapters.chat.slack.names import Names
+from adapters.chat.slack.receive import NOT_NOW, Intake, Signed, receive
+from adapters.chat.slack.search import find
+from adapters.chat.slack.signs import Signs
+from adapters.chat.slack.web import (
+    BAD_BLOCKS,
+    BAD_TOKEN,
+    OUTSIDE,
+    close_client,
+    error_name,
+    line_of,
+    new_client,
+    refusal,
+)
+from core.model.chat import ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
+from core.model.errors import ChatError, SendUnknown
+from core.ports import CommandWord, HttpAnswer, Take
+
+EVENT_TYPE = "patchbay_post"
+NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")
+
+
+class Slack:
+    """Fulfils ChatPlatform, Signing, Naming and Webhooked."""
+
+    name = "slack"
+    edit_gap = 1.1
+    """chat.update: 50 a minute by its tier."""
+
+    def __init__(self, config: SlackConfig, commands: Sequence[CommandWord]) -> None:
+        config.check()
+        self.commands = tuple(commands)
+        """Slack learns them from the manifest, not from us."""
+        self._config = config
+        self._intake = Intake()
+        self._signed = Signed(config.signing_secret.get_secret_value().strip()) if config.mode == "http" else None
+        self._names: Names | None = None
+        self._web: AsyncWebClient | None = None
+        self._signs: Signs | None = None
+        self._me = inbound.Me()
+
+    @property
+    def tenant(self) -> str:
+        return self._me.team
+
+    @property
+    def webhook_path(self) -> str:
+        return WEBHOOK_PATH if self._config.mode == "http" else ""
+
+    # ------------------------------------------------------------------------------------- receiving
+
+    async def connect(self) -> None:
+        me = (await self._ask_who(self._client.auth_test(), "bot_token")).data
+        if not isinstance(me, dict) or not me.get("team_id") or not me.get("user_id"):
+            raise ChatError(f"{self._config.api_base} is not Slack's Web API: auth.test did not say who I am.")
+        if self._config.mode == "socket":
+            token = self._config.app_token.get_secret_value().strip()
+            await self._ask_who(self._client.apps_connections_open(app_token=token), "app_token")
+        self._me = inbound.Me(str(me["team_id"]), str(me["user_id"]), str(me.get("bot_id") or ""))
+
+    async def _ask_who(self, call: Awaitable[AsyncSlackResponse], token: str) -> AsyncSlackResponse:
+        try:
+            return await call
+        except OUTSIDE as error:
+            why = error_name(error)
+            if why in BAD_TOKEN:
+                raise ChatError(f"Slack does not accept slack.{token} ({why}): paste the token again.") from error
+            if why:
+                raise ChatError(f"Slack refused slack.{token} ({why}): see the app's settings.") from error
+            text = f"Slack cannot be reached at {self._config.api_base}: {line_of(error)}"
+            raise ChatError(text, is_final=False) from error
+
+    async def listen(self, take: Take, cursor: str | None) -> None:  # noqa: ARG002 - Slack has none
+        self._intake.open(take, self._me.team)
+        try:
+            if self._config.mode == "socket":
+                from adapters.chat.slack import socketmode  # noqa: PLC0415 - imported when used
+
+                await socketmode.listen(self._config, self._intake)
+            else:
+                await asyncio.Event().wait()
+        finally:
+            self._intake.shut()
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        if self._signed is None or not self._intake.is_open:
+            return NOT_NOW
+        return await receive(self._intake, self._signed, headers, body)
+
+    def read(self, raw: bytes) -> ChatEvent | None:
+        return inbound.read(raw, self._me)
+
+    # --------------------------------------------------------------------------------------- sending
+
+    def split(self, post: Post) -> Sequence[Post]:
+        return render.split(post)
+
+    async def post(self, thread: ThreadRef, post: Post, key: PostKey) -> PostRef:
+        """Sent under an id made from the key, which Slack keeps in three places: `find` looks for any."""
+        name = str(uuid5(NAMES, key))
+        place: dict[str, Any] = {
+            "channel": thread.chat,
+            "thread_ts": thread.root or None,
+            "client_msg_id": name,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key_id": name}},
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "link_names": False,
+        }
+        try:
+            answer = await self._client.chat_postMessage(**place, **render.message(post, name))
+        except OUTSIDE as error:
+            if error_name(error) not in BAD_BLOCKS:
+                raise refusal(error) from error
+            answer = await self._post_plain(place, post)
+        ts = answer.get("ts")
+        if not isinstance(ts, str) or not ts:
+            raise SendUnknown("Slack took the message and did not say where it stands.")
+        return PostRef(thread, ts)
+
+    async def _post_plain(self, place: dict[str, Any], post: Post) -> AsyncSlackResponse:
+        try:
+            return await self._client.chat_postMessage(**place, **render.plain_message(post))
+        except OUTSIDE as error:
+            raise refusal(error) from error
+
+    async def edit(self, ref: PostRef, post: Post) -> None:
+        """block_id must be new with each change of a message; the metadata stays as it was posted."""
+        place: dict[str, Any] = {"channel": ref.thread.chat, "ts": ref.id}
+        try:
+            try:
+                await self._client.chat_update(**place, **render.message(post, f"edit:{uuid4()}"))
+            except OUTSIDE as error:
+                if error_name(error) not in BAD_BLOCKS:
+                    raise
+                await self._client.chat_update(**place, **render.plain_message(post))
+        except OUTSIDE as error:
+            raise refusal(error, may_repeat=True) from error
+
+    async def find(self, thread: ThreadRef, key: PostKey) -> PostRef | None:
+        try:
+            return await find(self._client, self._me, thread, str(uuid5(NAMES, key)))
+        except OUTSIDE as error:
+            raise refusal(error, may_repeat=True) from error
+
+    # ----------------------------------------------------------------------------------------- signs
+
+    async def sign(self, thread: ThreadRef, message: str, kind: SignKind) -> None:
+        if self._signs is None:
+            self._signs = Signs(self._client)
+        await self._signs.put(thread, message, kind)
+
+    async def name_of(self, person: Person) -> str:
+        if self._names is None:
+            self._names = Names(self._client)
+        return await self._names.of(person.id)
+
+    async def answer_press(self, handle: str, text: str) -> None:
+        """Slack shows no spinner once the press is acknowledged."""
+
+    async def close(self) -> None:
+        if self._web is not None:
+            await close_client(self._web)
+        self._web = self._signs = self._names = None
+
+    @property
+    def _client(self) -> AsyncWebClient:
+        if self._web is None:
+            self._web = new_client(self._config)
+        return self._web

@@ -1,0 +1,89 @@
+"""Looking for a post whose receipt was lost, among the newest messages of its thread or channel.
+
+A post of ours bears the id of its key as metadata and as the block_id of its first block. Not everything that speaks
+Slack's API keeps metadata, and an edit renews the block_id: so either will do, and where a message of ours bears
+neither, nothing is certain. https://docs.slack.dev/reference/methods/conversations.replies
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.chat.slack.inbound import Me
+from adapters.chat.slack.web import error_name
+from core.model.chat import PostRef, ThreadRef
+from core.model.errors import NotSupported
+
+PAGE = 200
+PAGES = 5
+"""A thread is told from its beginning, so one that is longer cannot be searched to its end."""
+
+NO_HISTORY = {"missing_scope", "not_allowed_token_type", "unknown_method", "method_not_supported_for_channel_type"}
+
+
+async def find(client: AsyncWebClient, me: Me, thread: ThreadRef, name: str) -> PostRef | None:
+    """NotSupported when the scopes do not allow it, or when not finding it would prove nothing."""
+    cursor, is_sure = "", True
+    for _ in range(PAGES):
+        page = await _page(client, thread, cursor)
+        ours = [each for each in _messages(page) if _is_ours(each, me)]
+        for each in ours:
+            if name in _marks(each):
+                return PostRef(thread, str(each["ts"]))
+        is_sure = is_sure and all(_marks(each) for each in ours)
+        cursor = _cursor(page)
+        if not cursor:
+            break
+    if cursor or not is_sure:
+        raise NotSupported("Slack does not say whether the message was sent.")
+    return None
+
+
+async def _page(client: AsyncWebClient, thread: ThreadRef, cursor: str) -> dict[str, Any]:
+    more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+    try:
+        if thread.root:
+            answer = await client.conversations_replies(
+                channel=thread.chat, ts=thread.root, limit=PAGE, include_all_metadata=True, **more
+            )
+        else:
+            answer = await client.conversations_history(
+                channel=thread.chat, limit=PAGE, include_all_metadata=True, **more
+            )
+    except SlackApiError as error:
+        if error_name(error) in NO_HISTORY:
+            raise NotSupported("The Slack app may not read this channel's messages.") from error
+        if error_name(error) == "thread_not_found":
+            return {}
+        raise
+    return answer.data if isinstance(answer.data, dict) else {}
+
+
+def _cursor(page: dict[str, Any]) -> str:
+    more = page.get("response_metadata")
+    found = more.get("next_cursor") if isinstance(more, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _messages(page: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    found = page.get("messages")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _is_ours(message: dict[str, Any], me: Me) -> bool:
+    return message.get("user") == me.user or (bool(me.bot) and message.get("bot_id") == me.bot)
+
+
+def _marks(message: dict[str, Any]) -> set[str]:
+    """Whatever tells which post this is; empty: it could be any."""
+    metadata, blocks = message.get("metadata"), message.get("blocks")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    key_id = payload.get("key_id") if isinstance(payload, dict) else None
+    block = blocks[0] if isinstance(blocks, list) and blocks else None
+    first = block.get("block_id") if isinstance(block, dict) else None
+    named = isinstance(first, str) and (first.startswith("edit:") or first.count("-") == 4)
+    return {str(mark) for mark in (key_id, first if named else None, message.get("client_msg_id")) if mark}

@@ -1,0 +1,97 @@
+"""Text that is safe to show in Slack: no mention that rings, no control character, no link that hides where it goes.
+
+Slack reads its own `<…>` tokens inside a `markdown` block too: `<!channel>`, `<@U1>`, `<https://a|b>`. A `<` written as
+`&lt;` is shown as `<` and not read again, so outside of code every `<` is written so. In code, where an entity might be
+shown as it stands, only what would be a token is broken. `&` and `>` stay: neither begins anything, and `>` is a quote.
+https://docs.slack.dev/reference/block-kit/blocks/markdown-block and …/messaging/formatting-message-text
+"""
+
+from __future__ import annotations
+
+import re
+
+JOINER = "\u2060"
+"""A word joiner: no width, breaks a token and never a line."""
+
+_UNSEEN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]?"  # terminal sequences
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+    r"|[\u00ad\u061c\u115f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"  # bidi, zero width
+    r"|[\U000e0000-\U000e007f]|[\ud800-\udfff]"
+    r"|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"  # joiners join emoji and scripts, not ASCII
+)
+_SHOUT = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"<(?=@[A-Z0-9]|#[A-Z0-9]|!(?:channel|here|everyone|group|subteam|date)\b|[a-z][a-z0-9+.-]*:[^<>\s]*\|)",
+    re.IGNORECASE,
+)
+_AUTOLINK = re.compile(r"<(https?://[^\s<>|]+)>")
+_LESS = re.compile(r"(?<!\\)(\\*+)<")
+_SPAN = re.compile(r"(?<!`)(`{1,8})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
+FENCE = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?P<mark>`{3,}|~{3,})(?P<info>[^\n`]*)\s*$")
+
+
+def visible(text: str) -> str:
+    """Without what a reader cannot see: terminal sequences, bidi and zero-width marks, control characters."""
+    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def defuse(markdown: str) -> str:
+    """Markdown for a `markdown` block. Doing it twice is doing it once."""
+    fence = ""
+    lines = []
+    for line in visible(markdown).split("\n"):
+        was = fence
+        fence = next_fence(fence, line)
+        lines.append(_in_code(line) if was or fence else _in_prose(line))
+    return "\n".join(lines)
+
+
+def next_fence(fence: str, line: str) -> str:
+    """The marks of the code fence that is open after this line, `fence` being those open before; empty: none."""
+    found = FENCE.match(line)
+    if not found:
+        return fence
+    mark = found["mark"]
+    if not fence:
+        return mark
+    closes = mark[0] == fence[0] and len(mark) >= len(fence) and not found["info"].strip()
+    return "" if closes else fence
+
+
+def plain(markdown: str, limit: int) -> str:
+    """For notifications and clients without blocks: the words, links beside their labels, Slack's marks escaped."""
+    text = re.sub(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*\n?", "", visible(markdown), flags=re.MULTILINE)
+    text = re.sub(r"!?\[([^\[\]\n]{0,500})\]\((https?://[^()\s]{1,2000})\)", _beside, text)
+    text = _AUTOLINK.sub(r"\1", text)
+    text = re.sub(r"^#{1,6}[ \t]+|\*\*|`", "", text, flags=re.MULTILINE).strip()
+    if len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    return _SHOUT.sub("@" + JOINER, text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _beside(link: re.Match[str]) -> str:
+    label, address = link[1].strip(), link[2]
+    return address if label in {"", address} else f"{label} {address}"
+
+
+def _in_prose(line: str) -> str:
+    parts, end = [], 0
+    for span in _SPAN.finditer(line):
+        parts += [_escape(line[end : span.start()]), _in_code(span[0])]
+        end = span.end()
+    return "".join([*parts, _escape(line[end:])])
+
+
+def _escape(prose: str) -> str:
+    """A `<` that a backslash escapes already loses the backslash, which would make the entity show as it stands."""
+    bare = _AUTOLINK.sub(r"\1", prose)
+    return _shout(_LESS.sub(lambda found: found[1][: len(found[1]) // 2 * 2] + "&lt;", bare))
+
+
+def _in_code(code: str) -> str:
+    return _shout(_TOKEN.sub("<" + JOINER, code))
+
+
+def _shout(text: str) -> str:
+    return _SHOUT.sub("@" + JOINER, text)

@@ -1,0 +1,62 @@
+"""FORGES: where repositories and pull requests live. A new one is a file here and a line in the table below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from core.ports import Forge, Pulls
+
+
+class GithubConfig(BaseModel):
+    """The `github` section of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: SecretStr
+    api_base: str = "https://api.github.com"
+    git_base: str = "https://github.com"
+
+
+class LocalConfig(BaseModel):
+    """The `local` section of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeTools:
+    """What wiring gives every forge: the data folder, and where the local forge keeps its pull requests."""
+
+    data: Path
+    pulls: Pulls
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeKind:
+    """`config` is the model of its section of the configuration; the section's name is its key in the table."""
+
+    config: type[BaseModel]
+    build: Callable[[Any, ForgeTools], Forge]
+
+
+def _github(config: GithubConfig, _tools: ForgeTools) -> Forge:
+    from adapters.forges.github import Github  # noqa: PLC0415 - imported when used
+
+    return Github(config)
+
+
+def _local(_config: LocalConfig, tools: ForgeTools) -> Forge:
+    from adapters.forges.local import Local  # noqa: PLC0415 - imported when used
+
+    return Local(tools.data, tools.pulls)
+
+
+FORGES: Mapping[str, ForgeKind] = {
+    "github": ForgeKind(GithubConfig, _github),
+    "local": ForgeKind(LocalConfig, _local),
+}

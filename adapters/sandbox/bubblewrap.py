@@ -1,0 +1,161 @@
+"""A process in bubblewrap: its worktree, the system's programs, and nothing else of this machine.
+
+No network but a loopback of its own, no other processes, no home, no account, no environment of the bot. `/` is built
+from nothing, so what is not named here is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from adapters.sandbox.probe import build_stage, judge, script
+from adapters.system import ProcessTimeoutError, run
+from core.model.errors import SandboxError
+from core.model.events import Readiness
+from core.ports import Access, Wrapped
+
+PROBE_SECONDS = 10.0
+
+HOME = "/home/agent"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+NAMESPACES = ("--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox")
+"""A user of its own: tools that refuse root, or that as root change owners, then work under a bot that is root."""
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+
+ETC = (
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+"""What programs need of /etc: libraries, certificates of authorities, the time zone. Never /etc/ssl/private."""
+
+OWN_ETC = Path(__file__).parent / "etc"
+"""passwd, group, hosts and nsswitch.conf for one user and no other host."""
+
+FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|TERM")
+"""Would be read by bubblewrap itself, outside; the last four are ours."""
+
+
+class Bubblewrap:
+    """`hidden`: never visible, whatever lies around it. `prefixes`: shown read-only; None: this Python's own.
+
+    Made once: it looks at the disk then, and never again.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self, program: Path, hidden: Sequence[Path], prefixes: Sequence[Path] | None = None) -> None:
+        self._program = str(program)
+        self._hidden = tuple(Path(os.path.realpath(path)) for path in hidden)
+        self._prefixes = _own_prefixes() if prefixes is None else tuple(prefixes)
+        self._profile = self._build_profile()
+        self._path = ":".join((SYSTEM_PATH, *(f"{path}/bin" for path in self._prefixes)))
+        self._no_nesting: tuple[str, ...] = ("--disable-userns",)
+
+    async def probe(self) -> Readiness:
+        """It runs a script inside that tries to get out; what the script finds decides."""
+        about = f"bubblewrap ({self._program})"
+        missing = await self._missing()
+        if missing and self._no_nesting:
+            self._no_nesting = ()  # before 0.8 bubblewrap has no such option; nested namespaces gain nothing by it
+            missing = await self._missing()
+        return Readiness(about, is_usable=not missing, missing=f"{self._program}: {missing}" if missing else "")
+
+    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:
+        """A neighbour `readable` of the workspace is shown read-only: history for the agent's own git.
+
+        The environment is bubblewrap's own as well, which is why there is no `--clearenv`: /proc/1/environ of the
+        sandbox is bubblewrap's, and values given by `--setenv` would stand in argv for everyone on the machine.
+        """
+        self._check(argv, workspace, environment)
+        tree = ("--bind" if access is Access.WRITE else "--ro-bind", workspace, workspace)
+        shown = os.path.join(os.path.dirname(workspace), "readable")  # noqa: PTH118, PTH120 - on the hot way
+        return Wrapped(
+            (
+                *(self._program, *NAMESPACES, *self._no_nesting, *self._profile),
+                *("--ro-bind-try", shown, shown, *tree, "--remount-ro", "/"),
+                *("--chdir", workspace, "--", *argv),
+            ),
+            {**environment, "PATH": self._path, "HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb"},
+        )
+
+    def _check(self, argv: Sequence[str], workspace: str, environment: Mapping[str, str]) -> None:
+        if not argv or any("\0" in word for word in (*argv, workspace, *environment, *environment.values())):
+            raise SandboxError("A command for the sandbox is empty or holds a NUL character.")
+        if not workspace.startswith("/") or any(part in {"..", ""} for part in workspace[1:].split("/")):
+            raise SandboxError(f"The workspace {workspace!r} is not a plain absolute path.")
+        if any(path.is_relative_to(workspace) for path in self._hidden):
+            raise SandboxError(f"The workspace {workspace} holds what agents must not see. Choose a folder inside it.")
+        if bad := [name for name in environment if FORBIDDEN.fullmatch(name)]:
+            raise SandboxError(f"{', '.join(bad)} cannot be set for an agent. Take it out of the agent's environment.")
+
+    def _build_profile(self) -> tuple[str, ...]:
+        """/proc is read-only: under a bot that is root, its settings of the kernel would be the agent's to write."""
+        words = ["--die-with-parent", "--new-session", "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+        words += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp", "--dir", HOME, "--tmpfs", HOME]  # noqa: S108 - in the sandbox
+        for folder in SYSTEM:
+            words += _system(Path(folder))
+        for name in ETC:
+            words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        for file in sorted(OWN_ETC.iterdir()):
+            words += ["--ro-bind", str(file), f"/etc/{file.name}"]
+        for prefix in self._prefixes:
+            words += ["--ro-bind", str(prefix), str(prefix)]
+        return (*words, *self._covers())
+
+    def _covers(self) -> list[str]:
+        """What is hidden, and lies in something that is shown, is covered by nothing."""
+        shown = [Path("/usr"), *self._prefixes]
+        inside = [path for path in self._hidden if any(path.is_relative_to(each) for each in shown) and path.exists()]
+        covers = (["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)] for path in inside)
+        return [word for cover in covers for word in cover]
+
+    async def _missing(self) -> str:
+        """Empty: it holds. Else why not."""
+        try:
+            stage = await asyncio.to_thread(build_stage, self._hidden)
+        except OSError as error:
+            return str(error)
+        try:
+            wrapped = self.wrap(script(stage, self._hidden), str(stage / "tree"), Access.WRITE, {})
+            ended = await run(wrapped.argv, environment=wrapped.environment, seconds=PROBE_SECONDS, merge=True)
+            return await asyncio.to_thread(judge, stage, ended, wrapped.environment)
+        except (OSError, ProcessTimeoutError) as error:
+            return str(error)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
+
+
+def _system(path: Path) -> list[str]:
+    """`/bin` is a link to `usr/bin` on most systems, a folder on others."""
+    if path.is_symlink():
+        return ["--symlink", str(path.readlink()), str(path)]
+    return ["--ro-bind", str(path), str(path)] if path.is_dir() else []
+
+
+def _own_prefixes() -> tuple[Path, ...]:
+    """The virtual environment the bot runs in and the Python beneath it, for recipes such as ruff.
+
+    Never a folder that holds a person's home, or everything.
+    """
+    found = dict.fromkeys(Path(prefix) for prefix in (sys.prefix, sys.base_prefix))
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises for an account without one
+    found = {path: None for path in found if not home.is_relative_to(path)}
+    return tuple(path for path in found if not path.is_relative_to("/usr") or path.is_relative_to("/usr/local"))

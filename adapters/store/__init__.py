@@ -1,0 +1,9 @@
+"""The Store on SQLite or PostgreSQL: Tortoise models, migrations, one writer."""
+
+from __future__ import annotations
+
+from adapters.store.database import database_url
+from adapters.store.migrating import migrate, pending
+from adapters.store.store import DatabaseStore
+
+__all__ = ["DatabaseStore", "database_url", "migrate", "pending"]

@@ -1,0 +1,1 @@
+"""The Store in parts: one module for each protocol that makes it up."""

@@ -1,0 +1,147 @@
+"""What a configuration says once it is read: the program's own keys, and the sections of the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from core.zones import is_zone
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _split(value: object) -> object:
+    """`a, b` from an environment variable is the list that the file would hold."""
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class AccessSection(_Section):
+    """Who may talk to the bot, as written: `telegram:<user id>`, `slack:<user id>`, `slack:<team id>/<user id>`."""
+
+    owners: Names = ()
+    people: Names = ()
+
+
+class Limits(_Section):
+    runs: int = Field(default=8, ge=1)
+    """Runs that work at the same time; others wait."""
+    turn_seconds: float = Field(default=3600, gt=0)
+    """The most one turn of an agent may take; an agent's own `seconds` may be less."""
+    drain_seconds: float = Field(default=20, ge=0)
+    """How long a stop waits for steps to reach their end."""
+    answer_hours: float = Field(default=24, gt=0)
+    """How long a question to a person stays open."""
+
+
+class HttpConfig(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+
+
+class LogConfig(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+def _known_zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError(f'no time zone "{name}"; write an IANA name such as Europe/Berlin or UTC')
+    return name
+
+
+def _known_database(url: SecretStr) -> SecretStr:
+    scheme = url.get_secret_value().partition("://")[0]
+    if url.get_secret_value() and scheme not in {"postgres", "postgresql"}:
+        raise ValueError("must be postgres://user:password@host:5432/name, or empty for SQLite in the data folder")
+    return url
+
+
+class Own(_Section):
+    """The top-level keys that belong to no adapter."""
+
+    data: Path = Path("data")
+    database_url: Annotated[SecretStr, AfterValidator(_known_database)] = SecretStr("")
+    sandbox: Literal["auto", "off"] = "auto"
+    access: AccessSection = AccessSection()
+    default_agent: str = ""
+    limits: Limits = Limits()
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+    language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+
+
+class Allowed(NamedTuple):
+    """A person who is let in. `tenant` empty: the only workspace or bot that there is on that platform."""
+
+    platform: str
+    tenant: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.tenant}/{self.id}" if self.tenant else f"{self.platform}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Owners may do everything; people may talk to the bot. Nobody else is heard, beside who was paired."""
+
+    owners: tuple[Allowed, ...] = ()
+    people: tuple[Allowed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the program is told, checked. The mappings hold what is configured, by its name.
+
+    `database_url` empty: SQLite in `data`. `default_agent` empty: the first that is usable.
+    """
+
+    data: Path = Path("data")
+    database_url: str = field(default="", repr=False)
+    sandbox: Literal["auto", "off"] = "auto"
+    access: Access = Access()
+    default_agent: str = ""
+    limits: Limits = field(default_factory=Limits)
+    http: HttpConfig = field(default_factory=HttpConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    language: str = "en"
+    time_zone: str = "UTC"
+    platforms: Mapping[str, BaseModel] = field(default_factory=dict)
+    forges: Mapping[str, BaseModel] = field(default_factory=dict)
+    agents: Mapping[str, BaseModel] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    """The file that was read, and those that secrets came from."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every live secret that is configured, for the redactor."""
+        sections = (*self.platforms.values(), *self.forges.values(), *self.agents.values())
+        found = [secret for section in sections for secret in _secrets_in(section)]
+        password = urlsplit(self.database_url).password if self.database_url else None
+        if password:
+            found += [password, unquote(password)]
+        return tuple(dict.fromkeys(each for each in found if each))
+
+
+def _secrets_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - whatever a model of an adapter holds
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_in(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _secrets_in(each)

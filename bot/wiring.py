@@ -1,0 +1,152 @@
+"""The composition root: Config → adapters → core → App. Here alone both sides are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from adapters.agents import AGENTS, AgentTools
+from adapters.chat import PLATFORMS, PlatformTools
+from adapters.engine import DbosEngine
+from adapters.forges import FORGES, ForgeTools, LocalConfig
+from adapters.metrics import Tally
+from adapters.sandbox import NoSandbox
+from adapters.secrets import Redactor
+from adapters.store import DatabaseStore
+from adapters.system import SystemClock
+from adapters.workspaces import GitWorkspaces
+from bot.app import App
+from bot.barred import BarredAgent
+from bot.config import Config
+from bot.health import Health
+from bot.late import LateEngine
+from bot.tables import command_words
+from core.authority import Authority, Grant
+from core.commands import Desk
+from core.conversation import Conversation
+from core.digests import DIGEST_FLOW, Digests
+from core.inbox import Inbox
+from core.ports import Agent, ChatPlatform, Clock, Engine, Forge, Sandbox, Store
+from core.posts import Posts
+from core.projects import ProjectDesk
+from core.quiet import QuietHours
+from core.runs.desk import RunDesk
+from core.runs.flow import RUN_FLOW, RunFlow
+from core.runs.live import Live
+from core.runs.steps import RunSteps
+from core.signs import Signs
+
+NO_SANDBOX = "no sandbox works on the bot's machine; its owner runs `patchbay doctor` there, which says what to do"
+
+
+def build(  # each may be replaced by a test or by the demo
+    config: Config,
+    sandbox: Sandbox,
+    *,
+    platforms: Mapping[str, ChatPlatform] | None = None,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    clock: Clock | None = None,
+) -> App:
+    """The bot, not yet started. What is given replaces what the configuration would make."""
+    clock = clock or SystemClock()
+    redact = Redactor(config.secrets())
+    store = store or DatabaseStore(config.database_url, config.data)
+    engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
+    chats = dict(platforms) if platforms is not None else _platforms(config)
+    forges = _forges(config, store)
+    agents = _agents(config, sandbox)
+    tally = Tally()
+    posts = Posts(store, chats, clock, redact, QuietHours(store, clock, config.time_zone), tally)
+    live = Live(posts, clock)
+    signs = Signs(chats)
+    workspaces = GitWorkspaces(config.data, clock)
+    runs = RunDesk(
+        store,
+        engine,
+        posts,
+        live,
+        agents,
+        clock,
+        most_at_once=config.limits.runs,
+        default_agent=config.default_agent,
+    )
+    steps = RunSteps(
+        store,
+        posts,
+        agents,
+        forges,
+        workspaces,
+        live,
+        signs,
+        clock,
+        runs.free,
+        turn_seconds=config.limits.turn_seconds,
+        answer_seconds=config.limits.answer_hours * 3600,
+        language=config.language,
+        redact=redact,
+        meter=tally,
+    )
+    digests = Digests(store, engine, posts, clock)
+    desk = Desk(
+        store=store,
+        posts=posts,
+        runs=runs,
+        steps=steps,
+        projects=ProjectDesk(store, forges),
+        digests=digests,
+        agents=agents,
+        forges=forges,
+        workspaces=workspaces,
+        clock=clock,
+        zone=config.time_zone,
+        language=config.language,
+    )
+    authority = Authority(
+        [Grant(*each) for each in config.access.owners], [Grant(*each) for each in config.access.people], store
+    )
+    conversation = Conversation(desk, authority, signs)
+    posts.when_opened(conversation.opened)
+    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally)
+    return App(
+        config=config,
+        store=store,
+        engine=engine,
+        platforms=chats,
+        inbox=inbox,
+        posts=posts,
+        live=live,
+        signs=signs,
+        desk=desk,
+        flows={RUN_FLOW: RunFlow(steps), DIGEST_FLOW: digests.flow},
+        clock=clock,
+        health=Health(store, inbox, posts, tally, clock, chats),
+    )
+
+
+def _platforms(config: Config) -> dict[str, ChatPlatform]:
+    tools = PlatformTools(command_words(), config.data)
+    return {name: PLATFORMS[name].build(section, tools) for name, section in config.platforms.items()}
+
+
+def _forges(config: Config, store: Store) -> dict[str, Forge]:
+    """The local forge is always there, last: a project needs no repository to begin."""
+    tools = ForgeTools(config.data, store)
+    sections = {**config.forges}
+    sections.pop("local", None)
+    forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}
+    return {**forges, "local": FORGES["local"].build(config.forges.get("local", LocalConfig()), tools)}
+
+
+def _agents(config: Config, sandbox: Sandbox) -> dict[str, Agent]:
+    tools = AgentTools(sandbox, config.data / "sessions")
+    kinds = {name: AGENTS[str(getattr(section, "type"))] for name, section in config.agents.items()}  # noqa: B009
+    agents = {name: kinds[name].build(name, section, tools) for name, section in config.agents.items()}
+    if isinstance(sandbox, NoSandbox):
+        return {name: BarredAgent(agent, NO_SANDBOX) for name, agent in agents.items()}
+    return agents
+
+
+def hidden(config: Config) -> Sequence[Path]:
+    """What no agent may ever see."""
+    return [config.data.absolute(), *(path.absolute() for path in config.files)]

@@ -1,0 +1,1 @@
+"""How fast the bot is, beside bare bots on the libraries it stands on. See README.md."""

@@ -1,0 +1,153 @@
+"""/readyz and /metrics of a bot that starts, works, loses its database and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from adapters.metrics import Tally
+from adapters.sandbox import NoSandbox
+from adapters.system import SystemClock
+from bot.config import Access, Allowed, Config, HttpConfig
+from bot.health import Health
+from bot.http import serve
+from bot.wiring import build
+from core.model.chat import Post, PostKey
+from core.model.errors import ChatBusy, StoreError
+from core.model.work import RunState
+from tests.fakes.engine import FakeEngine
+from tests.fakes.platform import FakePlatform
+from tests.whole import WholeBot
+
+
+@dataclass
+class Watcher:
+    health: Health
+    port: int
+
+    async def get(self, path: str) -> tuple[int, str, str]:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{self.port}{path}") as answer,
+        ):
+            return answer.status, answer.content_type, await answer.text()
+
+    async def ready(self) -> tuple[int, dict[str, Any]]:
+        status, kind, body = await self.get("/readyz")
+        assert kind == "application/json"
+        return status, json.loads(body)
+
+    async def lines(self) -> list[str]:
+        status, kind, body = await self.get("/metrics")
+        assert (status, kind) == (200, "text/plain")
+        return body.splitlines()
+
+
+@asynccontextmanager
+async def watched(bot: WholeBot) -> AsyncIterator[Watcher]:
+    health = Health(bot.store, bot.inbox, bot.posts, Tally(), bot.clock, ["fake", "other"])
+    async with serve(HttpConfig(port=0), [], health) as door:
+        yield Watcher(health, door.port)
+
+
+async def test_it_is_ready_when_every_part_is(bot: WholeBot) -> None:
+    async with watched(bot) as watcher:
+        started = await watcher.ready()
+        watcher.health.is_launched = True
+        alone = await watcher.ready()
+        watcher.health.connected.add("fake")
+        whole = await watcher.ready()
+        watcher.health.is_stopping = True
+        stopping = await watcher.ready()
+
+    parts = {"database": True, "platforms": {"fake": False, "other": False}, "engine": False, "stopping": False}
+    assert started == (503, {"ready": False, **parts})
+    assert alone == (503, {"ready": False, **parts, "engine": True})
+    parts |= {"platforms": {"fake": True, "other": False}, "engine": True}
+    assert whole == (200, {"ready": True, **parts})
+    assert stopping == (503, {"ready": False, **parts, "stopping": True})
+
+
+@pytest.mark.parametrize("is_slow", [True, False], ids=["silent", "broken"])
+async def test_a_database_that_does_not_answer_is_told_and_the_rest_as_well(
+    bot: WholeBot, monkeypatch: pytest.MonkeyPatch, *, is_slow: bool
+) -> None:
+    async def count_runs() -> dict[RunState, int]:
+        if is_slow:
+            await asyncio.Event().wait()
+        raise StoreError("the password is hunter2")
+
+    monkeypatch.setattr("bot.health.ANSWER_SECONDS", 0.05)
+    async with watched(bot) as watcher:
+        watcher.health.is_launched = True
+        watcher.health.connected.add("fake")
+        monkeypatch.setattr(bot.store, "count_runs", count_runs)
+        status, said = await watcher.ready()
+        lines = await watcher.lines()
+
+    assert (status, said["ready"], said["database"], said["engine"]) == (503, False, False, True)
+    assert "hunter2" not in str(said)
+    assert "patchbay_database_up 0.0" in lines
+    assert "patchbay_inbox_depth 0.0" in lines
+    assert not any(line.startswith("patchbay_runs{") for line in lines)
+
+
+async def test_the_numbers_are_those_of_the_moment(bot: WholeBot) -> None:
+    await bot.linked()
+    await bot.ask("Mend it")
+    bot.platform.fail("post", ChatBusy("slow down", 60))
+    await bot.posts.say(PostKey("late"), bot.platform.thread, Post("late"))
+    await bot.clock.forward(20)
+    async with watched(bot) as watcher:
+        watcher.health.connected.add("fake")
+        lines = await watcher.lines()
+
+    assert "patchbay_oldest_unsent_seconds 20.0" in lines
+    assert "patchbay_outbox_depth 1.0" in lines
+    assert 'patchbay_runs{state="COMPLETED"} 1.0' in lines
+    assert 'patchbay_runs{state="RUNNING"} 0.0' in lines
+    assert "patchbay_database_up 1.0" in lines
+    assert 'patchbay_platform_connected{platform="fake"} 1.0' in lines
+    assert 'patchbay_platform_connected{platform="other"} 0.0' in lines
+    assert "patchbay_engine_launched 0.0" in lines
+
+
+async def test_without_anything_to_tell_there_is_only_healthz() -> None:
+    async with (
+        serve(HttpConfig(port=0), []) as door,
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{door.port}/metrics") as answer,
+    ):
+        assert answer.status == 404
+
+
+async def test_a_whole_bot_tells_how_it_is_and_what_it_did(tmp_path: Path) -> None:
+    config = Config(data=tmp_path, http=HttpConfig(port=0), access=Access(owners=(Allowed("fake", "", "owner"),)))
+    platform = FakePlatform()
+    app = build(config, NoSandbox("none"), platforms={"fake": platform}, engine=FakeEngine(SystemClock()))
+
+    async def talk() -> int:
+        await platform.say("/projects")
+        await platform.shown("no project")
+        async with asyncio.timeout(5):
+            while (answer := await app.health.ready()).status != 200:  # noqa: ASYNC110 - the engine is launched beside
+                await asyncio.sleep(0.01)
+        assert json.loads(answer.body)["platforms"] == {"fake": True}
+        said = (await app.health.metrics()).body.decode()
+        assert 'patchbay_deliveries_taken_total{platform="fake"} 1.0' in said
+        assert 'patchbay_deliveries_handled_total{platform="fake"} 1.0' in said
+        assert 'patchbay_posts_total{outcome="sent",platform="fake"} 1.0' in said
+        assert 'patchbay_handling_seconds_count{platform="fake"} 1.0' in said
+        return 0
+
+    async with asyncio.timeout(20):
+        assert await app.run(talk) == 0
+    assert app.health.is_stopping

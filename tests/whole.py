@@ -1,0 +1,163 @@
+"""A whole bot over fakes, on a real store: people speak on a platform in memory, a scripted agent does the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from adapters.store import DatabaseStore
+from core.authority import Authority, Grant
+from core.commands import Desk
+from core.conversation import Conversation
+from core.digests import DIGEST_FLOW, Digests
+from core.inbox import Inbox
+from core.model.chat import Person, ThreadRef
+from core.model.work import Run
+from core.ports import Agent
+from core.posts import Posts
+from core.projects import ProjectDesk
+from core.quiet import QuietHours
+from core.runs.desk import RunDesk
+from core.runs.flow import RUN_FLOW, RunFlow
+from core.runs.live import Live
+from core.runs.steps import RunSteps
+from core.signs import Signs
+from tests.databases import sqlite_store
+from tests.fakes.agent import FakeAgent
+from tests.fakes.clock import FakeClock
+from tests.fakes.code import FakeForge, FakeWorkspaces
+from tests.fakes.engine import FakeEngine
+from tests.fakes.platform import FakePlatform, ShownPost
+
+MEMBER = Person("fake", "home", "member", "Mia")
+STRANGER = Person("fake", "home", "stranger", "Sam")
+
+
+class WholeBot:
+    """`start` and `crash` may be called in turn: the store, the engine's journal and the platform stay."""
+
+    def __init__(self, store: DatabaseStore, *, agents: Sequence[Agent] = (), most_at_once: int = 8) -> None:
+        self.store = store
+        self.clock = FakeClock()
+        self.platform = FakePlatform()
+        self.engine = FakeEngine(self.clock)
+        self.agent = FakeAgent()
+        self.agents: dict[str, Agent] = {each.name: each for each in (self.agent, *agents)}
+        self.forge = FakeForge()
+        self.workspaces = FakeWorkspaces()
+        self._most_at_once = most_at_once
+        self._tasks: list[asyncio.Task[None]] = []
+        self._build()
+
+    def _build(self) -> None:
+        platforms = {self.platform.name: self.platform}
+        self.posts = Posts(self.store, platforms, self.clock, is_quiet=QuietHours(self.store, self.clock))
+        self.live = Live(self.posts, self.clock)
+        self.signs = Signs(platforms)
+        self.runs = RunDesk(
+            self.store,
+            self.engine,
+            self.posts,
+            self.live,
+            self.agents,
+            self.clock,
+            most_at_once=self._most_at_once,
+        )
+        forges = {self.forge.name: self.forge}
+        self.steps = RunSteps(
+            self.store,
+            self.posts,
+            self.agents,
+            forges,
+            self.workspaces,
+            self.live,
+            self.signs,
+            self.clock,
+            self.runs.free,
+        )
+        self.digests = Digests(self.store, self.engine, self.posts, self.clock)
+        self.desk = Desk(
+            self.store,
+            self.posts,
+            self.runs,
+            self.steps,
+            ProjectDesk(self.store, forges),
+            self.digests,
+            self.agents,
+            forges,
+            self.workspaces,
+            self.clock,
+        )
+        authority = Authority([Grant("fake", "", "owner")], [Grant("fake", "", "member")], self.store)
+        self.conversation = Conversation(self.desk, authority, self.signs)
+        self.posts.when_opened(self.conversation.opened)
+        self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
+
+    async def start(self) -> None:
+        await self.engine.launch({RUN_FLOW: RunFlow(self.steps), DIGEST_FLOW: self.digests.flow})
+        self._tasks = [
+            asyncio.create_task(each)
+            for each in (self.inbox.work(), self.posts.work(), self.runs.work(), self.live.tick())
+        ]
+        await asyncio.sleep(0)
+        await self.posts.take_up(self.platform.name)
+        await self.inbox.take_up(self.platform)
+        listening = self.platform.listen(self.inbox.take_for(self.platform), await self.inbox.cursor("fake"))
+        self._tasks.append(asyncio.create_task(listening))
+        await self.runs.recover()
+        self.runs.free()
+
+    async def crash(self) -> None:
+        """Everything in memory is gone at once."""
+        await self.engine.crash()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.signs.close()
+        self._tasks = []
+        self._build()
+
+    async def restart(self) -> None:
+        await self.crash()
+        await self.start()
+
+    async def quiet(self) -> None:
+        """Everything said is handled, every flow is over or waits, every post that can be sent is."""
+        for _ in range(5):
+            await self.inbox.until_quiet()
+            await self.engine.settled()
+            await asyncio.sleep(0.001)
+        await self.posts.until_quiet()
+
+    async def said(self, text: str, *, person: Person | None = None, thread: ThreadRef | None = None) -> None:
+        """Say it, and wait until it is handled; a run that it starts may still be at work."""
+        await self.platform.say(text, person=person, thread=thread)
+        await self.inbox.until_quiet()
+
+    async def ask(self, text: str, *, person: Person | None = None, thread: ThreadRef | None = None) -> ShownPost:
+        """Say it, wait until everything is quiet, and return the newest post."""
+        await self.said(text, person=person, thread=thread)
+        await self.quiet()
+        return self.platform.posts[-1]
+
+    async def linked(self) -> None:
+        """A project DEMO, linked to the chat."""
+        await self.ask("/create_project DEMO Demo Project")
+
+    async def only_run(self) -> Run:
+        runs = await self.store.runs_of(self.platform.thread.room, 10)
+        assert len(runs) == 1, runs
+        return runs[0]
+
+
+@asynccontextmanager
+async def whole_bot(tmp_path: Path, *, agents: Sequence[Agent] = (), most_at_once: int = 8) -> AsyncIterator[WholeBot]:
+    async with sqlite_store(tmp_path) as store:
+        bot = WholeBot(store, agents=agents, most_at_once=most_at_once)
+        await bot.start()
+        try:
+            yield bot
+        finally:
+            await bot.crash()

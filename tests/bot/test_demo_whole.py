@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,11 +97,9 @@ def test_a_run_that_is_stopped_makes_the_code_1(tmp_path: Path) -> None:
         assert ask(stranger, "git", *words).returncode == 0
 
     lines = f"/create_project SLOW Slow {stranger}\n/create_task SLOW Wait\n/execute SLOW-1 test\n/cancel\n"
-    begun = time.monotonic()
     posts = talk(tmp_path / "D", lines, "--no-wait", code=1)
 
     assert any("CANCELLED" in each["text"] for each in posts)
-    assert time.monotonic() - begun < 40
 
 
 @pytest.mark.parametrize("seen", ["PENDING", "PLANNING", "COMPLETED"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -137,11 +136,8 @@ async def test_a_slow_connection_is_closed(sent: bytes, monkeypatch: pytest.Monk
     async with serve(LOCAL, [Hook()], head_seconds=0.2) as door:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(sent)
-        began = time.monotonic()
-
         await _until_closed(reader)
 
-        assert time.monotonic() - began < 5
         writer.close()
 
 

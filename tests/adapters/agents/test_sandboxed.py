@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,12 +69,10 @@ async def test_nothing_outlives_a_stop(sandbox: Sandbox, checkout: Path, tmp_pat
         working = asyncio.create_task(_taken(agent, checkout))
         await _there(checkout / "began")
         assert _running(mark)
-        began = time.monotonic()
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working
 
-    assert time.monotonic() - began < 1.0
     assert not _running(mark)
 
 

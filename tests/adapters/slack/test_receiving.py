@@ -121,10 +121,10 @@ async def test_while_one_socket_is_renewed_the_other_one_serves(slack: FakeSlack
     inbox = Inbox()
     async with bot(slack, "socket", inbox):
         await slack.wait_for(lambda: len(slack.sockets) == 2)
-        slack.plan("apps.connections.open", Fault("slow", seconds=2.0))
+        slack.plan("apps.connections.open", Fault("slow", seconds=20.0))
         await slack.sockets[0].send_json({"type": "disconnect", "reason": "refresh_requested"})
         await slack.sockets[0].close()
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(15.0):
             await slack.say("C1", "U1", "in the gap", mention=False)
 
     assert b"in the gap" in inbox.taken[-1].raw

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from adapters.chat.slack.render import message, split
@@ -34,7 +36,7 @@ SEEDS = (
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_words_take_more_than_their_length(seed: str) -> None:
-    def render(text: str) -> list[Post]:
+    def render(text: str) -> Sequence[Post]:
         pieces = split(Post(text))
         for piece in pieces:
             message(piece, "name")

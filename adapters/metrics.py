@@ -35,6 +35,7 @@ COUNTERS = {
     "posts": Said(
         "Calls that show posts, by what became of them: sent, edited, delayed (429), failed, unknown, rejected."
     ),
+    "alerts": Said("What whoever runs the bot must know, by kind; the log has the words."),
     "tokens": Said("Tokens of the agents' models."),
     "cost_dollars": Said("Cost of the agents' models in US dollars, where the price is known."),
 }

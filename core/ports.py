@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -133,6 +134,14 @@ class Advising(Protocol):
 
     def advice(self, thread: ThreadRef) -> str:
         """Pure. Said once in a chat that is linked; empty: nothing to say."""
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A platform on which the bot can write to a person first."""
+
+    async def direct(self, person: str) -> ThreadRef:
+        """Where to write to this person alone, by the platform's own id. ChatError; final: it can't be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -651,6 +660,30 @@ class Meter(Protocol):
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measurement among many: its distribution is told. Returns at once."""
+
+
+class Circuit(Protocol):
+    """Stands before one outside service. While that does not answer, nobody waits for it: calls fail at once.
+
+    For the loop's thread alone. What counts as an outage: no connection, no answer in time, a lost answer, HTTP 5xx;
+    never a refusal, and never a request to wait.
+    """
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Around one call. Unavailable when it is not to be made; inside, say `answered` or `failed`, or nothing."""
+
+    def answered(self) -> None:
+        """The service is there, whatever it said. May be told outside of an attempt."""
+
+    def failed(self, why: str) -> None:
+        """An outage. May be told outside of an attempt, by who waits for the service in a way of his own."""
+
+
+class Circuits(Protocol):
+    """Every outside service has its circuit, shared by all who call it."""
+
+    def circuit(self, service: str, name: str) -> Circuit:
+        """`service`: a short label without secrets (`telegram`, `api.github.com`); `name`: as a person reads it."""
 
 
 Redact = Callable[[str], str]

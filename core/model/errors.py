@@ -68,6 +68,14 @@ class NotSupported(BotError):
     """The platform cannot do this."""
 
 
+class Unavailable(BotError):
+    """An outside service is not asked just now, because it does not answer. `seconds`: until it is tried again."""
+
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
 class AgentError(BotError):
     """The agent could not finish its turn."""
 

@@ -1,0 +1,1 @@
+"""Hours of a steady life: does the bot keep what it should have given back?"""

@@ -331,6 +331,7 @@ class Outgoing:
     """A post and what the platform shows of it.
 
     `version` counts the wanted contents from 1, `shown` is the last one the platform accepted (0: none yet).
+    `is_twice`: its first try has an unknown fate and the platform cannot be asked, so it is said again, and says so.
     `opens`: an ask (JSON) that waits for the thread which this post opens, else None. `seq` orders a thread.
     """
 
@@ -341,6 +342,7 @@ class Outgoing:
     state: SendState = SendState.NEW
     version: int = 1
     shown: int = 0
+    is_twice: bool = False
     ref: PostRef | None = None
     opens: Json = None
     seq: int = 0
@@ -406,15 +408,22 @@ class Inboxes(Protocol):
 class Outboxes(Protocol):
     """What the bot says, and what is still on its way."""
 
-    async def put_posts(self, posts: Sequence[Outgoing]) -> set[PostKey]:
-        """Commit (FULL) those whose key is new, with their buttons, in order; the keys that were new."""
+    async def put_posts(self, posts: Sequence[Outgoing]) -> list[Outgoing]:
+        """Commit (FULL) those whose key is new, in order; these, as they are stored: with `seq` and buttons' tokens."""
 
     async def want(self, key: PostKey, post: Post) -> Outgoing | None:
         """Other words for a post: version + 1, buttons replaced. None: no such post."""
 
     async def mark(
-        self, key: PostKey, state: SendState, *, ref: PostRef | None = None, shown: int | None = None
-    ) -> None: ...
+        self,
+        key: PostKey,
+        state: SendState,
+        *,
+        ref: PostRef | None = None,
+        shown: int | None = None,
+        is_twice: bool = False,
+    ) -> None:
+        """What is not given stays as it is; what is twice stays so."""
 
     async def opened(self, key: PostKey) -> None:
         """The ask that waited for this post has begun."""

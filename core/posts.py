@@ -68,10 +68,8 @@ class Posts:
             )
             for number, piece in enumerate(pieces)
         ]
-        fresh = await self._store.put_posts(rows)
-        for row in [each for each in rows if each.key in fresh]:
-            stored = await self._store.outgoing(row.key) if row.post.buttons else row
-            self._sender.queue(stored or row)
+        for row in await self._store.put_posts(rows):
+            self._sender.queue(row)
 
     async def show(self, key: PostKey, post: Post) -> None:
         """Other words for a post, committed when this returns; the platform shows them when its pace allows."""

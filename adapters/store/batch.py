@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.store.database import Transaction
 from adapters.store.tables.columns import clean, pack, to_micros
+from adapters.store.tables.values import outgoing_of
 from core.model.chat import Button, ButtonToken, Post
 from core.model.codec import to_json
 from core.ports import Arrival, Outgoing
@@ -78,12 +79,17 @@ class Doubts:
     def add(self, asks: Sequence[Ask]) -> None:
         for ask in asks:
             self.arrivals |= ask.result if ask.arrivals and ask.result else set()
-            self.posts |= ask.result if ask.posts and ask.result else set()
+            self.posts |= _keys(ask)
 
     def remove(self, asks: Sequence[Ask]) -> None:
         for ask in asks:
             self.arrivals -= ask.result if ask.arrivals else set()
-            self.posts -= ask.result if ask.posts else set()
+            self.posts -= _keys(ask)
+
+
+def _keys(ask: Ask) -> set[str]:
+    """Of the posts that it was the first to put."""
+    return {clean(each.key) for each in ask.result} if ask.posts and ask.result else set()
 
 
 async def apply(batch: Batch, tx: Transaction, now: datetime, doubts: Doubts) -> None:
@@ -97,13 +103,16 @@ async def apply(batch: Batch, tx: Transaction, now: datetime, doubts: Doubts) ->
             ask.result = await ask.job(tx)
 
 
-MARK = "UPDATE posts SET state = ?, ref = COALESCE(?, ref), shown = COALESCE(?, shown) WHERE key = ?"
+MARK = (
+    "UPDATE posts SET state = ?, ref = COALESCE(?, ref), shown = COALESCE(?, shown), is_twice = is_twice OR ?"
+    " WHERE key = ?"
+)
 SETTLE = "UPDATE inbox SET settled_at = ? WHERE key = ?"
 _INBOX = "INSERT INTO inbox (key, platform, delivery, payload, tries, error, is_aside, came_at) VALUES "
 _CURSOR = (
     "INSERT INTO cursors (platform, cursor) VALUES (?, ?) ON CONFLICT (platform) DO UPDATE SET cursor = excluded.cursor"
 )
-_POSTS = "INSERT INTO posts (key, thread, post, priority, state, version, shown, ref, opens, put_at) VALUES "
+_POSTS = "INSERT INTO posts (key, thread, post, priority, state, version, shown, is_twice, ref, opens, put_at) VALUES "
 BUTTON = "INSERT INTO buttons (token, post, says, thread) VALUES (?, ?, ?, ?)"
 
 
@@ -114,7 +123,7 @@ async def _accept(asks: list[Ask], tx: Transaction, now: datetime, doubtful: set
         for ask in asks
         for each in ask.arrivals
     ]
-    fresh = await _insert(_INBOX, rows, tx) | doubtful
+    fresh = set(await _insert(_INBOX, rows, tx)) | doubtful
     for ask in asks:
         if ask.arrivals:
             ask.result = _claim([each.key for each in ask.arrivals], fresh)
@@ -125,26 +134,37 @@ async def _accept(asks: list[Ask], tx: Transaction, now: datetime, doubtful: set
 async def _put(asks: list[Ask], tx: Transaction, now: datetime, doubtful: set[str]) -> None:
     put_at = to_micros(now)
     inserted = await _insert(_POSTS, [_post_row(each, put_at) for ask in asks for each in ask.posts], tx)
-    fresh = inserted | doubtful
+    left = set(doubtful)
     buttons: list[Row] = []
     for ask in asks:
+        put: list[Outgoing] = []
         for each in ask.posts:
-            if clean(each.key) in inserted:
-                inserted.remove(clean(each.key))
+            key = clean(each.key)
+            if key in inserted:
+                put.append(replace(each, seq=inserted.pop(key)))
                 buttons += button_rows(each)
+            elif key in left:
+                put.append(await _standing(each, tx))
+            left.discard(key)
         if ask.posts:
-            ask.result = _claim([each.key for each in ask.posts], fresh)
+            ask.result = put
     await tx.run_many(BUTTON, buttons)
 
 
-async def _insert(into: str, rows: list[Row], tx: Transaction) -> set[str]:
-    """The keys that were not known before. The first column is the key."""
-    fresh: set[str] = set()
+async def _standing(each: Outgoing, tx: Transaction) -> Outgoing:
+    """What was put under this key when the commit was in doubt: its buttons have the tokens of then."""
+    rows = await tx.run("SELECT * FROM posts WHERE key = ?", clean(each.key))
+    return outgoing_of(rows[0])
+
+
+async def _insert(into: str, rows: list[Row], tx: Transaction) -> dict[str, int]:
+    """The keys that were not known before, each with its `seq`. The first column is the key."""
+    fresh: dict[str, int] = {}
     marks = f"({', '.join('?' * len(rows[0]))})" if rows else ""
     for start in range(0, len(rows), ROWS):
         some = rows[start : start + ROWS]
-        sql = f"{into}{', '.join([marks] * len(some))} ON CONFLICT (key) DO NOTHING RETURNING key"
-        fresh |= {row["key"] for row in await tx.run(sql, *(value for row in some for value in row))}
+        sql = f"{into}{', '.join([marks] * len(some))} ON CONFLICT (key) DO NOTHING RETURNING key, seq"
+        fresh |= {row["key"]: row["seq"] for row in await tx.run(sql, *(value for row in some for value in row))}
     return fresh
 
 
@@ -164,6 +184,7 @@ def _post_row(each: Outgoing, put_at: int) -> Row:
         each.state.value,
         each.version,
         each.shown,
+        each.is_twice,
         pack(to_json(each.ref)),
         pack(each.opens),
         put_at,

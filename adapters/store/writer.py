@@ -17,7 +17,6 @@ from adapters.store.batch import Ask, Batch, Doubts, Row, apply, arm_all
 from adapters.store.database import TRIES, Database, Transaction, patiently
 from adapters.store.faults import InDoubtError, is_outage, origin, told
 from adapters.store.known import Known
-from core.model.chat import PostKey
 from core.model.errors import BotError, StoreError
 from core.ports import Arrival, Outgoing
 
@@ -60,8 +59,8 @@ class Writer:
     async def accept(self, arrivals: Sequence[Arrival], cursor: tuple[str, str] | None) -> set[str]:
         return cast("set[str]", await self._ask(Ask(arrivals=arrivals, cursor=cursor, result=set())))
 
-    async def put(self, posts: Sequence[Outgoing]) -> set[PostKey]:
-        return cast("set[PostKey]", await self._ask(Ask(posts=arm_all(posts), result=set())))
+    async def put(self, posts: Sequence[Outgoing]) -> list[Outgoing]:
+        return cast("list[Outgoing]", await self._ask(Ask(posts=arm_all(posts), result=[])))
 
     def mark(self, row: Row) -> None:
         self._next.marks.append(row)

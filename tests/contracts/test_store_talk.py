@@ -141,9 +141,10 @@ async def test_a_post_comes_back_as_it_was_put(store: DatabaseStore) -> None:
     post = Post("*hello* \x00 \U0001f600", ((Button("Open", url="https://x.test", style=Style.DANGER),),), silent=True)
     put = outgoing(post=post, priority=Priority.FINAL, state=SendState.SENDING, opens={"says": ["/x", 1, None]})
 
-    assert await store.put_posts([put]) == {KEY}
+    told = await store.put_posts([put])
     back = await store.outgoing(KEY)
     assert back is not None
+    assert told == [back]
     assert replace(back, seq=0) == put
 
 
@@ -155,7 +156,8 @@ async def test_a_post_that_never_was_is_none(store: DatabaseStore) -> None:
 async def test_a_post_is_new_once_and_the_first_words_stand(store: DatabaseStore) -> None:
     await store.put_posts([outgoing()])
 
-    assert await store.put_posts([outgoing(post=with_buttons("no")), outgoing("reply:2")]) == {"reply:2"}
+    put = await store.put_posts([outgoing(post=with_buttons("no")), outgoing("reply:2")])
+    assert [each.key for each in put] == ["reply:2"]
     back = await store.outgoing(KEY)
     assert back is not None
     assert back.post == Post("hello")
@@ -164,7 +166,7 @@ async def test_a_post_is_new_once_and_the_first_words_stand(store: DatabaseStore
 async def test_of_many_who_put_the_same_post_one_is_told_that_it_is_new(store: DatabaseStore) -> None:
     told = await asyncio.gather(*(store.put_posts([outgoing(post=with_buttons(f"say {n}"))]) for n in range(30)))
 
-    assert sum(bool(keys) for keys in told) == 1
+    assert sum(map(len, told)) == 1
     back = await store.outgoing(KEY)
     assert back is not None
     press = back.post.buttons[0][0]
@@ -182,10 +184,11 @@ async def test_posts_keep_their_order(store: DatabaseStore) -> None:
 
 
 async def test_every_press_has_a_token_and_a_link_has_none(store: DatabaseStore) -> None:
-    await store.put_posts([outgoing(post=with_buttons("yes", "no"))])
+    put = await store.put_posts([outgoing(post=with_buttons("yes", "no"))])
 
     back = await store.outgoing(KEY)
     assert back is not None
+    assert put == [back]
     yes, no, link = back.post.buttons[0]
     assert await store.button(yes.token) == StoredButton("yes", KEY, THREAD)
     assert await store.button(no.token) == StoredButton("no", KEY, THREAD)
@@ -250,6 +253,17 @@ async def test_marks_are_read_back_at_once(store: DatabaseStore) -> None:
     back = await store.outgoing(KEY)
     assert back is not None
     assert (back.state, back.ref, back.shown) == (SendState.UNKNOWN, REF, 1)
+
+
+async def test_what_is_twice_stays_so(store: DatabaseStore) -> None:
+    (put,) = await store.put_posts([outgoing()])
+    await store.mark(KEY, SendState.SENDING, is_twice=True)
+    await store.mark(KEY, SendState.SENT, ref=REF, shown=1)
+    wanted = await store.want(KEY, Post("more"))
+
+    assert not put.is_twice
+    assert wanted is not None
+    assert wanted.is_twice
 
 
 async def test_that_a_post_is_being_sent_is_committed_before_it_is(store: DatabaseStore) -> None:

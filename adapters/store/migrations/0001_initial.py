@@ -150,6 +150,7 @@ class Migration(migrations.Migration):
                 ("state", Words(generated=False, null=False, unique=False)),
                 ("version", fields.IntField(default=1)),
                 ("shown", fields.IntField(default=0)),
+                ("is_twice", fields.BooleanField(default=False)),
                 ("ref", Words(default="", generated=False, null=False, unique=False)),
                 ("opens", Words(default="", generated=False, null=False, unique=False)),
                 ("put_at", Moment(generated=False, null=False, unique=False)),

@@ -23,7 +23,7 @@ _UNSENT = (
 
 
 class OutboxPart(Part):
-    async def put_posts(self, posts: Sequence[Outgoing]) -> set[PostKey]:
+    async def put_posts(self, posts: Sequence[Outgoing]) -> list[Outgoing]:
         """Returns after the commit. The stored post has a token on every button that is a press."""
         return await self._writer.put(posts)
 
@@ -32,13 +32,19 @@ class OutboxPart(Part):
         return await self._writer.write(lambda tx: _want(tx, clean(key), post))
 
     async def mark(
-        self, key: PostKey, state: SendState, *, ref: PostRef | None = None, shown: int | None = None
+        self,
+        key: PostKey,
+        state: SendState,
+        *,
+        ref: PostRef | None = None,
+        shown: int | None = None,
+        is_twice: bool = False,
     ) -> None:
         """SENDING is committed on return. The others are queued, and are lost only in a crash.
 
         The post is then found as `sending` after the restart, which is what it was.
         """
-        self._writer.mark((state.value, None if ref is None else pack(to_json(ref)), shown, clean(key)))
+        self._writer.mark((state.value, None if ref is None else pack(to_json(ref)), shown, is_twice, clean(key)))
         if state is SendState.SENDING:
             await self._writer.flush()
 

@@ -60,6 +60,7 @@ class PostRow(Row):
     state = Words()
     version = fields.IntField(default=1)
     shown = fields.IntField(default=0)
+    is_twice = fields.BooleanField(default=False)
     ref = Words(default="")
     opens = Words(default="")
     put_at = Moment()

@@ -62,6 +62,7 @@ def outgoing_of(row: dict[str, Any]) -> Outgoing:
         state=SendState(row["state"]),
         version=row["version"],
         shown=row["shown"],
+        is_twice=bool(row["is_twice"]),
         ref=from_json(PostRef, unpack(row["ref"])) if row["ref"] else None,
         opens=unpack(row["opens"]),
         seq=row["seq"],

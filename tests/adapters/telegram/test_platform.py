@@ -524,7 +524,7 @@ async def test_a_webhook_that_is_refused_is_told_clearly(called: Telegram, serve
         ({"token": " "}, "token is empty"),
         ({"api_base": "api.telegram.org"}, "api_base"),
     ],
-    ids=str,
+    ids=["no secret", "no address", "a space in the secret", "an empty token", "no scheme"],
 )
 def test_a_wrong_configuration_is_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):

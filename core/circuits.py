@@ -46,6 +46,8 @@ class OneCircuit:
     """When the outage that opened it began; None: it is closed."""
     next_try: datetime | None = None
     """Set while it is not closed. It passes without a call if nobody has anything to ask."""
+    reason: str = ""
+    """What the last outage was."""
     _outages: int = 0
     _first: datetime | None = None
     _pause: timedelta = FIRST_PAUSE
@@ -92,7 +94,7 @@ class OneCircuit:
 
     def failed(self, why: str) -> None:
         now = self.clock.now()
-        self._outages += 1
+        self._outages, self.reason = self._outages + 1, why
         self._first = self._first or now
         if self.next_try is None and self._outages < OUTAGES:
             return

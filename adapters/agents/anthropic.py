@@ -19,6 +19,7 @@ from adapters.agents.model import (
     Model,
     ModelReply,
     OnText,
+    Outage,
     PricedTokens,
     Refused,
     Role,
@@ -35,7 +36,7 @@ from adapters.agents.model import (
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Clock, Sandbox
+from core.ports import Agent, Circuit, Clock, Sandbox
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -46,8 +47,15 @@ REPLY_TOKENS = 16_000
 CACHE = {"type": "ephemeral"}
 
 
-def build(name: str, config: AnthropicConfig, sandbox: Sandbox, sessions: Path, clock: Clock | None = None) -> Agent:
-    return Loop(name, config, _Anthropic(name, config), sandbox, sessions, clock)
+def build(
+    name: str,
+    config: AnthropicConfig,
+    sandbox: Sandbox,
+    sessions: Path,
+    clock: Clock | None = None,
+    circuit: Circuit | None = None,
+) -> Agent:
+    return Loop(name, config, _Anthropic(name, config), sandbox, sessions, clock, circuit)
 
 
 class _Anthropic:
@@ -95,7 +103,7 @@ class _Claude:
         except anthropic.APIStatusError as error:
             raise self._refused(error) from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-            raise TryAgain(f"the connection failed ({type(error).__name__})") from error
+            raise Outage(f"the connection failed ({type(error).__name__})") from error
         except (anthropic.APIError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise TryAgain(f"the stream was malformed ({type(error).__name__})") from error
         return self._checked(heard)
@@ -125,7 +133,7 @@ class _Claude:
 
     def _checked(self, heard: _Heard) -> ModelReply:
         if not heard.is_over or heard.stop_reason is None:
-            raise TryAgain("the stream ended before the reply did")
+            raise Outage("the stream ended before the reply did")
         if heard.stop_reason == "refusal":
             raise AgentError(f"{self._agent}: the model declined to answer. Say it in other words.")
         if heard.stop_reason == "model_context_window_exceeded":

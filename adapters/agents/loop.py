@@ -8,14 +8,27 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapters.agents.config import LoopConfig
-from adapters.agents.model import Call, CallResult, Model, ModelReply, Provider, Role, Said, Stop, TooLong, TryAgain
+from adapters.agents.model import (
+    Call,
+    CallResult,
+    Model,
+    ModelReply,
+    Outage,
+    Provider,
+    Role,
+    Said,
+    Stop,
+    TooLong,
+    TryAgain,
+)
 from adapters.agents.session import Session, open_session
 from adapters.agents.tools import TOOLS, Tools
+from adapters.straight import NoCircuit
 from adapters.system import SystemClock
-from core.model.errors import AgentError, AgentLimit
+from core.model.errors import AgentError, AgentLimit, Unavailable
 from core.model.events import Readiness, SessionNamed, TextSaid, TurnAsk, TurnEnd, TurnResult, UsageSeen
 from core.model.work import Usage
-from core.ports import Approve, Clock, Note, Sandbox
+from core.ports import Approve, Circuit, Clock, Note, Sandbox
 
 BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between two tries of one reply; after the last the turn fails."""
@@ -42,7 +55,9 @@ class Loop:
         sandbox: Sandbox,
         sessions: Path,
         clock: Clock | None = None,
+        circuit: Circuit | None = None,
     ) -> None:
+        self.circuit: Circuit = circuit or NoCircuit()
         self._name, self._config, self._provider = name, config, provider
         self._sandbox, self._sessions = sandbox, sessions
         self._clock: Clock = clock or SystemClock()
@@ -94,7 +109,7 @@ class _Talk:
         self._spoken: list[str] = []
         """The parts of an answer that came in several replies."""
         self._nudges = 0
-        self._has_spoken = self._is_new_paragraph = False
+        self._has_spoken = self._is_new_paragraph = self._has_reply = False
 
     async def go(self, model: str) -> TurnResult:
         for _ in range(self._loop.limits.max_steps):
@@ -120,6 +135,10 @@ class _Talk:
                 return await self._reply()
             except TryAgain as trouble:
                 await self._loop.pause(self._wait(trouble, tries))
+            except Unavailable as held:
+                if not self._has_reply:
+                    raise AgentError(f"{self._loop.name}: {held} Say it again after that.") from held
+                await self._loop.pause(self._wait(TryAgain(str(held), held.seconds), tries))
             tries += 1
             self._is_new_paragraph = self._has_spoken
 
@@ -140,11 +159,26 @@ class _Talk:
 
     async def _reply(self) -> ModelReply:
         try:
-            return await self._model.reply(self._session.history, TOOLS, self._say)
+            return await self._heard()
         except TooLong:
             if not self._session.shorten():
                 raise
-            return await self._model.reply(self._session.history, TOOLS, self._say)
+            return await self._heard()
+
+    async def _heard(self) -> ModelReply:
+        """The circuit learns what became of it: a refusal is an answer too. Unavailable: it was not asked."""
+        circuit = self._loop.circuit
+        with circuit.attempt():
+            try:
+                reply = await self._model.reply(self._session.history, TOOLS, self._say)
+            except Outage as outage:
+                circuit.failed(str(outage))
+                raise
+            except (TryAgain, AgentError):
+                circuit.answered()
+                raise
+            circuit.answered()
+            return reply
 
     def _say(self, text: str) -> None:
         """Words as they come; those of another reply begin a paragraph."""
@@ -152,6 +186,7 @@ class _Talk:
         self._has_spoken, self._is_new_paragraph = True, False
 
     async def _remember(self, reply: ModelReply) -> None:
+        self._has_reply = True
         self._usage += reply.usage
         self._note(UsageSeen(self._usage))
         if not reply.is_empty:

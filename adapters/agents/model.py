@@ -113,6 +113,10 @@ class TryAgain(Exception):
         self.seconds = seconds
 
 
+class Outage(TryAgain):
+    """The provider did not answer, broke off, or said that it cannot."""
+
+
 class TooLong(AgentLimit):
     """The history is longer than the model can read."""
 
@@ -141,7 +145,9 @@ class Refused:
             return TooLong(
                 f"{self.agent}: the talk has grown longer than {self.model} can read. Begin a new one with /new."
             )
-        if self.status in {408, 409, 425, 429} or self.status >= 500:
+        if self.status >= 500:
+            return Outage(f"HTTP {self.status}: {self.short}", self.seconds)
+        if self.status in {408, 409, 425, 429}:
             return TryAgain(f"HTTP {self.status}: {self.short}", self.seconds)
         if self.status == 404:
             return AgentError(

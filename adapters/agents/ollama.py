@@ -21,6 +21,7 @@ from adapters.agents.model import (
     Model,
     ModelReply,
     OnText,
+    Outage,
     Refused,
     Role,
     Said,
@@ -33,7 +34,7 @@ from adapters.agents.model import (
 from core.model.errors import AgentUnready
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Clock, Sandbox
+from core.ports import Agent, Circuit, Clock, Sandbox
 
 if TYPE_CHECKING:
     from ollama import AsyncClient
@@ -42,8 +43,15 @@ READY_SECONDS = 2.0
 """What /agents waits for an answer."""
 
 
-def build(name: str, config: OllamaConfig, sandbox: Sandbox, sessions: Path, clock: Clock | None = None) -> Agent:
-    return Loop(name, config, _Ollama(name, config), sandbox, sessions, clock)
+def build(
+    name: str,
+    config: OllamaConfig,
+    sandbox: Sandbox,
+    sessions: Path,
+    clock: Clock | None = None,
+    circuit: Circuit | None = None,
+) -> Agent:
+    return Loop(name, config, _Ollama(name, config), sandbox, sessions, clock, circuit)
 
 
 class _Ollama:
@@ -105,7 +113,7 @@ class _Chat:
         except ollama.ResponseError as error:
             raise self._refused(error) from error
         except (httpx.HTTPError, ConnectionError) as error:
-            raise TryAgain(
+            raise Outage(
                 f"Ollama at {self._config.base_url} could not be reached or broke off ({type(error).__name__})"
             ) from error
         except (ValueError, AttributeError, KeyError, TypeError) as error:
@@ -137,7 +145,7 @@ class _Chat:
     @staticmethod
     def _checked(heard: _Heard) -> ModelReply:
         if not heard.is_over:
-            raise TryAgain("the stream ended before the reply did")
+            raise Outage("the stream ended before the reply did")
         stop = Stop.CUT if heard.reason == "length" else Stop.END
         return ModelReply(heard.text, tuple(heard.calls), heard.usage, stop)
 

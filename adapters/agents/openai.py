@@ -19,6 +19,7 @@ from adapters.agents.model import (
     Model,
     ModelReply,
     OnText,
+    Outage,
     PricedTokens,
     Refused,
     Role,
@@ -34,7 +35,7 @@ from adapters.agents.model import (
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Clock, Sandbox
+from core.ports import Agent, Circuit, Clock, Sandbox
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -42,8 +43,15 @@ if TYPE_CHECKING:
 PUBLIC_URL = "https://api.openai.com/v1"
 
 
-def build(name: str, config: OpenAIConfig, sandbox: Sandbox, sessions: Path, clock: Clock | None = None) -> Agent:
-    return Loop(name, config, _OpenAI(name, config), sandbox, sessions, clock)
+def build(
+    name: str,
+    config: OpenAIConfig,
+    sandbox: Sandbox,
+    sessions: Path,
+    clock: Clock | None = None,
+    circuit: Circuit | None = None,
+) -> Agent:
+    return Loop(name, config, _OpenAI(name, config), sandbox, sessions, clock, circuit)
 
 
 class _OpenAI:
@@ -94,7 +102,7 @@ class _Completions:
         except openai.APIStatusError as error:
             raise self._refused(error) from error
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
-            raise TryAgain(f"the connection failed ({type(error).__name__})") from error
+            raise Outage(f"the connection failed ({type(error).__name__})") from error
         except openai.APIError as error:
             raise Refused(self._agent, self._model, 500, error.message).error() from error
         except (ValueError, AttributeError, KeyError, TypeError) as error:
@@ -127,7 +135,7 @@ class _Completions:
 
     def _checked(self, heard: _Heard) -> ModelReply:
         if heard.finish is None:
-            raise TryAgain("the stream ended before the reply did")
+            raise Outage("the stream ended before the reply did")
         if heard.finish == "content_filter":
             raise AgentError(f"{self._agent}: the provider's content filter stopped the answer. Say it differently.")
         calls = heard.calls

@@ -6,7 +6,7 @@ An entry is imported when it is used: what is not configured costs nothing at st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from pydantic import BaseModel
 from adapters.chat.console.config import ConsoleConfig
 from adapters.chat.slack.config import SlackConfig
 from adapters.chat.telegram.config import TelegramConfig
-from core.ports import ChatPlatform, CommandWord
+from adapters.straight import NoCircuits
+from core.ports import ChatPlatform, Circuits, CommandWord
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformTools:
-    """What wiring gives every platform: the commands to register, and the data folder."""
+    """What wiring gives every platform: the commands to register, the data folder, and circuits for what it calls."""
 
     commands: Sequence[CommandWord]
     data: Path
+    circuits: Circuits = field(default_factory=NoCircuits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,13 @@ class PlatformKind:
 def _telegram(config: TelegramConfig, tools: PlatformTools) -> ChatPlatform:
     from adapters.chat.telegram.platform import Telegram  # noqa: PLC0415 - imported when used
 
-    return Telegram(config, tools.commands)
+    return Telegram(config, tools.commands, circuit=tools.circuits.circuit("telegram", "Telegram"))
 
 
 def _slack(config: SlackConfig, tools: PlatformTools) -> ChatPlatform:
     from adapters.chat.slack.platform import Slack  # noqa: PLC0415 - imported when used
 
-    return Slack(config, tools.commands)
+    return Slack(config, tools.commands, tools.circuits)
 
 
 def _console(config: ConsoleConfig, tools: PlatformTools) -> ChatPlatform:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from core.ports import Forge, Pulls
+from adapters.straight import NoCircuits
+from core.ports import Circuits, Forge, Pulls
 
 
 class GithubConfig(BaseModel):
@@ -30,10 +31,11 @@ class LocalConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ForgeTools:
-    """What wiring gives every forge: the data folder, and where the local forge keeps its pull requests."""
+    """What wiring gives every forge: the data folder, where the local forge keeps its pull requests, and circuits."""
 
     data: Path
     pulls: Pulls
+    circuits: Circuits = field(default_factory=NoCircuits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class ForgeKind:
     build: Callable[[Any, ForgeTools], Forge]
 
 
-def _github(config: GithubConfig, _tools: ForgeTools) -> Forge:
+def _github(config: GithubConfig, tools: ForgeTools) -> Forge:
     from adapters.forges.github import Github  # noqa: PLC0415 - imported when used
 
-    return Github(config)
+    return Github(config, tools.circuits.circuit("github", "GitHub"))
 
 
 def _local(_config: LocalConfig, tools: ForgeTools) -> Forge:

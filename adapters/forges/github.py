@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from adapters.forges import GithubConfig
-from core.model.errors import BadAsk, ForgeError
+from adapters.straight import NoCircuit
+from core.model.errors import BadAsk, ForgeError, Unavailable
 from core.model.events import Readiness
 from core.model.work import Project, PullRequest, RepoRef
-from core.ports import PullDraft, Remote
+from core.ports import Circuit, PullDraft, Remote
 
 if TYPE_CHECKING:
     from adapters.forges.github_client import GithubClient
@@ -33,11 +34,16 @@ CALL_SECONDS = 90.0
 HOW = "Say owner/name, or the address of the repository as the browser shows it."
 
 
+class ForgeOutage(ForgeError):
+    """It did not answer, or only to say that it cannot."""
+
+
 class Github:
     name = "github"
 
-    def __init__(self, config: GithubConfig) -> None:
+    def __init__(self, config: GithubConfig, circuit: Circuit | None = None) -> None:
         self._config = config
+        self._circuit: Circuit = circuit or NoCircuit()
         self._git_base = config.git_base.rstrip("/")
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
         self._made: GithubClient | None = None
@@ -92,10 +98,27 @@ class Github:
 
     async def _call(self, call: Callable[[GithubClient], T]) -> T:
         try:
+            with self._circuit.attempt():
+                return await self._watched(call)
+        except Unavailable as error:
+            raise ForgeError(f"{error} Your work is safe; try again after that.") from None
+
+    async def _watched(self, call: Callable[[GithubClient], T]) -> T:
+        """The circuit learns what became of it: a refusal is an answer too."""
+        try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(self._client()))
+                result = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(self._client()))
         except TimeoutError:
+            self._circuit.failed(f"no answer in {CALL_SECONDS:g} s")
             raise ForgeError("GitHub does not answer. Your work is safe; try again in a minute.") from None
+        except ForgeOutage as error:
+            self._circuit.failed(str(error))
+            raise
+        except ForgeError:
+            self._circuit.answered()
+            raise
+        self._circuit.answered()
+        return result
 
     def _client(self) -> GithubClient:
         from adapters.forges.github_client import GithubClient  # noqa: PLC0415 - imported when used

@@ -15,6 +15,7 @@ from github import GithubException, GithubRetry
 from github.GithubException import RateLimitExceededException
 
 from adapters.forges import GithubConfig
+from adapters.forges.github import ForgeOutage
 from core.model.errors import ForgeError
 from core.model.work import PullRequest, PullState
 from core.ports import PullDraft
@@ -159,13 +160,14 @@ class GithubClient:
         except RateLimitExceededException as error:
             raise ForgeError(_limit(error)) from None
         except GithubException as error:
-            raise ForgeError(self._refusal(error, path, what or path)) from None
+            kind = ForgeOutage if error.status >= 500 else ForgeError
+            raise kind(self._refusal(error, path, what or path)) from None
         except AssertionError as error:  # PyGithub's own way to keep the token from another host
             raise ForgeError(
                 f"{self._host} points to another address ({error}). Set github.api_base to the one it calls itself by."
             ) from None
         except requests.RequestException as error:
-            raise ForgeError(
+            raise ForgeOutage(
                 f"{self._host} cannot be reached ({type(error).__name__}). Your work is safe; try again in a minute."
             ) from None
 

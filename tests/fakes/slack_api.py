@@ -96,6 +96,7 @@ class SlackApi:
             "apps.connections.open": self._open,
             "chat.postMessage": self._post,
             "chat.update": self._update,
+            "conversations.open": self._open_direct,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
             "reactions.add": self._react,
@@ -192,6 +193,9 @@ class SlackApi:
     def _open(self, _: dict[str, Any]) -> dict[str, Any]:
         self.opened += 1
         return {"url": f"ws://127.0.0.1:{self.port}/socket?ticket={self.opened}"}
+
+    def _open_direct(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"channel": {"id": f"D{given['users']}"}}
 
     def _post(self, given: dict[str, Any]) -> dict[str, Any]:
         message = Message(

@@ -26,26 +26,29 @@ from adapters.chat.slack.web import (
     new_client,
     refusal,
 )
+from adapters.straight import NoCircuits
 from core.model.chat import ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
-from core.model.errors import ChatError, SendUnknown
-from core.ports import CommandWord, HttpAnswer, Take
+from core.model.errors import ChatError, SendFailed, SendUnknown
+from core.ports import Circuits, CommandWord, HttpAnswer, Take
 
 EVENT_TYPE = "patchbay_post"
 NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")
 
 
 class Slack:
-    """Fulfils ChatPlatform, Signing, Naming and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Naming, Reaching and Webhooked."""
 
     name = "slack"
     edit_gap = 1.1
     """chat.update: 50 a minute by its tier."""
 
-    def __init__(self, config: SlackConfig, commands: Sequence[CommandWord]) -> None:
+    def __init__(self, config: SlackConfig, commands: Sequence[CommandWord], circuits: Circuits | None = None) -> None:
         config.check()
         self.commands = tuple(commands)
         """Slack learns them from the manifest, not from us."""
         self._config = config
+        self._circuits: Circuits = circuits or NoCircuits()
+        self._circuit = self._circuits.circuit("slack", "Slack")
         self._intake = Intake()
         self._signed = Signed(config.signing_secret.get_secret_value().strip()) if config.mode == "http" else None
         self._names: Names | None = None
@@ -90,7 +93,8 @@ class Slack:
             if self._config.mode == "socket":
                 from adapters.chat.slack import socketmode  # noqa: PLC0415 - imported when used
 
-                await socketmode.listen(self._config, self._intake)
+                sockets = self._circuits.circuit("slack.socket", "Slack's Socket Mode")
+                await socketmode.listen(self._config, self._intake, self._circuit, sockets)
             else:
                 await asyncio.Event().wait()
         finally:
@@ -157,6 +161,18 @@ class Slack:
         except OUTSIDE as error:
             raise refusal(error, may_repeat=True) from error
 
+    async def direct(self, person: str) -> ThreadRef:
+        if not self._me.team:
+            raise SendFailed("Slack has not been reached yet.")
+        try:
+            opened = (await self._client.conversations_open(users=[person])).get("channel")
+        except OUTSIDE as error:
+            raise refusal(error, may_repeat=True) from error
+        channel = opened.get("id") if isinstance(opened, dict) else None
+        if not isinstance(channel, str) or not channel:
+            raise SendFailed("Slack did not say where to write to this person.")
+        return ThreadRef(self.name, self._me.team, channel)
+
     # ----------------------------------------------------------------------------------------- signs
 
     async def sign(self, thread: ThreadRef, message: str, kind: SignKind) -> None:
@@ -180,5 +196,5 @@ class Slack:
     @property
     def _client(self) -> AsyncWebClient:
         if self._web is None:
-            self._web = new_client(self._config)
+            self._web = new_client(self._config, self._circuit)
         return self._web

@@ -20,13 +20,22 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack.config import SlackConfig
 from adapters.chat.slack.receive import Intake, NotListeningError
-from adapters.chat.slack.web import CONNECT_SECONDS, OUTSIDE, QUIET, close_client, error_name, new_client, proxy_for
+from adapters.chat.slack.web import (
+    CONNECT_SECONDS,
+    OUTSIDE,
+    QUIET,
+    Client,
+    close_client,
+    error_name,
+    new_client,
+    proxy_for,
+)
 from core.model.errors import StoreError
+from core.ports import Circuit
 
 log = structlog.get_logger()
 
@@ -34,6 +43,8 @@ CONNECTIONS = 2
 PING_SECONDS = 5.0
 """Also the library's pause between tries to connect; silent for four of them, a connection counts as dead."""
 LOOK_SECONDS = 0.5
+OUTAGE_LOOKS = 8
+"""So many looks without a connection count as one outage; Slack renews its connections all the time."""
 CLOSE_SECONDS = 3.0
 DRAIN_SECONDS = 2.0
 
@@ -64,7 +75,7 @@ class _Commit(AsyncMiddleware):
         return BoltResponse(status=200)
 
 
-class _Opener(AsyncWebClient):
+class _Opener(Client):
     """Remembers why no connection could be opened: the library keeps trying and tells only its own log."""
 
     trouble = ""
@@ -79,11 +90,11 @@ class _Opener(AsyncWebClient):
         return answer
 
 
-async def listen(config: SlackConfig, intake: Intake) -> None:
-    """Until cancelled. Outages are waited out."""
+async def listen(config: SlackConfig, intake: Intake, web: Circuit, sockets: Circuit) -> None:
+    """Until cancelled. Outages are waited out; `sockets` is told of those in which no delivery can come."""
     commit = _Commit(intake)
-    client = new_client(config)
-    opener = _Opener(client.token, client.base_url, session=client.session, logger=QUIET, retry_handlers=[])
+    client = new_client(config, web)
+    opener = _Opener(web, client.token, client.base_url, client.session)
     opener.proxy = client.proxy
     app = AsyncApp(
         name="patchbay",
@@ -98,7 +109,7 @@ async def listen(config: SlackConfig, intake: Intake) -> None:
     handlers = [await _handler(app, config) for _ in range(CONNECTIONS)]
     connecting = [asyncio.create_task(_connect(handler)) for handler in handlers]
     try:
-        await _watch(handlers, opener)
+        await _watch(handlers, opener, sockets)
     finally:
         await _end(connecting)
         if commit.running:  # what is being committed is still acknowledged
@@ -122,12 +133,17 @@ async def _connect(handler: AsyncSocketModeHandler) -> None:
     await handler.connect_async()  # type: ignore[no-untyped-call]
 
 
-async def _watch(handlers: list[AsyncSocketModeHandler], opener: _Opener) -> None:
+async def _watch(handlers: list[AsyncSocketModeHandler], opener: _Opener, sockets: Circuit) -> None:
     """One line when the last connection is lost, one when there is one again."""
-    state = ""
+    state, looks_without = "", 0
     while True:
         ups = [await handler.client.is_connected() for handler in handlers]
         seen = "up" if any(ups) else opener.trouble or state
+        looks_without = 0 if any(ups) else looks_without + 1
+        if any(ups):
+            sockets.answered()
+        elif looks_without % OUTAGE_LOOKS == 0:
+            sockets.failed(seen or "not connected")
         if seen != state:
             if seen == "up":
                 log.info("slack.connected")

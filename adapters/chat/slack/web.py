@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,9 +16,11 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack.config import SlackConfig
-from core.model.errors import ChatBusy, ChatError, PostGone, SendFailed, SendUnknown
+from core.model.errors import ChatBusy, ChatError, PostGone, SendFailed, SendUnknown, Unavailable
+from core.ports import Circuit
 
 REPLY_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
@@ -56,14 +59,48 @@ QUIET = logging.getLogger("patchbay.slack")
 QUIET.setLevel(logging.CRITICAL)
 
 
-def new_client(config: SlackConfig) -> AsyncWebClient:
+class HeldError(SlackClientError):
+    """Slack does not answer, so it was not asked."""
+
+
+class Client(AsyncWebClient):
+    """Every call of the Web API goes through `_send`, and so past the circuit."""
+
+    def __init__(
+        self, circuit: Circuit, token: str | None, base_url: str, session: aiohttp.ClientSession | None
+    ) -> None:
+        super().__init__(token, base_url, session=session, logger=QUIET, retry_handlers=[])
+        self.circuit = circuit
+
+    async def _send(self, http_verb: str, api_url: str, req_args: dict[str, Any]) -> AsyncSlackResponse:
+        try:
+            with self.circuit.attempt():
+                return await self._told(super()._send(http_verb, api_url, req_args))
+        except Unavailable as error:
+            raise HeldError(str(error)) from None
+
+    async def _told(self, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+        """The circuit learns what became of it: a refusal is an answer too."""
+        try:
+            answer = await call
+        except OUTSIDE as error:
+            if _is_outage(error):
+                self.circuit.failed(line_of(error))
+            else:
+                self.circuit.answered()
+            raise
+        self.circuit.answered()
+        return answer
+
+
+def new_client(config: SlackConfig, circuit: Circuit) -> Client:
     """Call it where a loop runs. `close_client` gives its session back."""
     session = aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=REPLY_SECONDS, sock_connect=CONNECT_SECONDS),
         connector=aiohttp.TCPConnector(limit=100),
     )
     token = config.bot_token.get_secret_value().strip()
-    client = AsyncWebClient(token, config.api_base, session=session, logger=QUIET, retry_handlers=[])
+    client = Client(circuit, token, config.api_base, session)
     client.proxy = proxy_for(config.api_base)  # slack_sdk's own choice does not know NO_PROXY
     return client
 
@@ -101,6 +138,8 @@ def status_of(error: BaseException) -> int:
 
 def refusal(error: BaseException, *, may_repeat: bool = False) -> ChatError:
     """What a failed call means. `may_repeat`: doing it twice is doing it once, so nothing needs to be unsure."""
+    if isinstance(error, HeldError):
+        return SendFailed(f"{error} I keep it until then.")
     if isinstance(error, SlackApiError):
         return _of_answer(error, may_repeat=may_repeat)
     if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
@@ -108,6 +147,11 @@ def refusal(error: BaseException, *, may_repeat: bool = False) -> ChatError:
     if may_repeat:
         return SendFailed(f"The connection to Slack broke: {line_of(error)}. I try again.")
     return SendUnknown(f"The connection to Slack broke before it answered: {line_of(error)}.")
+
+
+def _is_outage(error: BaseException) -> bool:
+    """A 5xx, or no answer at all."""
+    return not isinstance(error, SlackClientError) or status_of(error) >= 500
 
 
 def _of_answer(error: SlackApiError, *, may_repeat: bool) -> ChatError:

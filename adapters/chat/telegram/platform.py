@@ -22,7 +22,7 @@ from adapters.chat.telegram.request import TROUBLE, Refused, Request
 from adapters.chat.telegram.split import split
 from core.model.chat import ChatEvent, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
-from core.ports import CommandWord, HttpAnswer, Take
+from core.ports import Circuit, CommandWord, HttpAnswer, Take
 
 WEBHOOK_PATH = "/telegram/webhook"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
@@ -55,16 +55,21 @@ log = structlog.get_logger()
 
 
 class Telegram:
-    """Fulfils ChatPlatform, Signing and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Reaching and Webhooked."""
 
     def __init__(
-        self, config: TelegramConfig, commands: Sequence[CommandWord], *, sleep: Sleep = asyncio.sleep
+        self,
+        config: TelegramConfig,
+        commands: Sequence[CommandWord],
+        *,
+        sleep: Sleep = asyncio.sleep,
+        circuit: Circuit | None = None,
     ) -> None:
         token = config.token.get_secret_value().strip()
         self._config = config
         self._commands = commands
         self._sleep = sleep
-        self._request = Request(config.api_base, token)
+        self._request = Request(config.api_base, token, circuit)
         self._bot = Bot(NO_TOKEN, request=self._request, get_updates_request=self._request)
         number = token.partition(":")[0]
         self._me = inbound.Me(number if number.isdecimal() else "")
@@ -231,6 +236,10 @@ class Telegram:
     async def find(self, thread: ThreadRef, key: PostKey) -> PostRef | None:
         del thread, key
         raise NotSupported("Telegram's Bot API cannot look up what a bot has sent.")
+
+    async def direct(self, person: str) -> ThreadRef:
+        """A private chat bears the id of the person; the Bot API lets no bot write first where they never met."""
+        return ThreadRef(self.name, self.tenant, person)
 
     async def _send(self, method: str, chat: str, fields: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """Sent as it is; after a refusal that names a way out, once more that way."""

@@ -54,8 +54,8 @@ async def poll(request: Request, take: Take, cursor: str | None, sleep: Sleep = 
     while True:
         try:
             began, before = time.monotonic(), offset
-            offset = await _turn(request, take, offset)
-            if offset == before and time.monotonic() - began < EMPTY_SECONDS:
+            offset = await _turn(request, take, offset, 0 if failures else POLL_SECONDS)
+            if not failures and offset == before and time.monotonic() - began < EMPTY_SECONDS:
                 await sleep(EMPTY_PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 - the bot must not go deaf; the pause is logged, and so is its end
             failures += 1
@@ -80,19 +80,21 @@ def delivery(update: object) -> Delivery | None:
     return Delivery(PLATFORM, str(number), raw)
 
 
-async def _turn(request: Request, take: Take, offset: int | None) -> int | None:
+async def _turn(request: Request, take: Take, offset: int | None, seconds: int) -> int | None:
     """One poll; the offset for the next one. ValueError when nothing in the answer can be acknowledged.
+
+    `seconds` 0: answered at once, to see soon that an outage is over.
 
     Ids start anew at random after a quiet week, so the next offset is that of this batch, be it lower than before.
     """
     fields: dict[str, Any] = {
-        "timeout": POLL_SECONDS,
+        "timeout": seconds,
         "limit": int(PollingLimit.MAX_LIMIT),
         "allowed_updates": list(UPDATES),
     }
     if offset is not None:
         fields["offset"] = offset
-    updates = await request.call("getUpdates", fields, seconds=POLL_LIMIT_SECONDS)
+    updates = await request.call("getUpdates", fields, seconds=POLL_LIMIT_SECONDS, is_poll=True)
     deliveries = [each for each in map(delivery, updates) if each is not None]
     if len(deliveries) != len(updates):
         log.error("telegram.poll.malformed", updates=len(updates) - len(deliveries))

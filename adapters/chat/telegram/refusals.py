@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from adapters.chat.telegram.request import NotSent, Refused, ReplyLost, Trouble
+from adapters.chat.telegram.request import Held, NotSent, Refused, ReplyLost, Trouble
 from core.model.errors import ChatBusy, ChatError, PostGone, SendFailed, SendUnknown
 
 PATIENCE_SECONDS = 5.0
@@ -34,6 +34,8 @@ def sending_error(error: Trouble) -> ChatError:
     """What `post` raises."""
     if isinstance(error, ReplyLost):
         return SendUnknown(f"Telegram did not answer ({error.message}); the message may or may not have arrived.")
+    if isinstance(error, Held):
+        return SendFailed(error.message)
     if isinstance(error, NotSent):
         return SendFailed(f"Telegram cannot be reached ({error.message}).")
     return _refusal(error)

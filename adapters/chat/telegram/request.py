@@ -6,12 +6,17 @@ The token is part of every address, so no library's error text is ever passed on
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import aiohttp
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
+
+from adapters.straight import NoCircuit
+from core.model.errors import Unavailable
+from core.ports import Circuit
 
 CONNECT_SECONDS = 5.0
 """Name, connection and TLS, and the wait for a free connection."""
@@ -27,6 +32,10 @@ CONNECTIONS = 100
 
 class NotSent(NetworkError):
     """The request surely did not leave: no address, no connection, no TLS."""
+
+
+class Held(NotSent):
+    """Telegram does not answer, so it was not asked."""
 
 
 class ReplyLost(TimedOut):
@@ -59,9 +68,10 @@ TROUBLE = (Refused, NotSent, ReplyLost)
 class Request(BaseRequest):
     """One session. `call` is the short way for what happens with every message; `Bot` goes through `do_request`."""
 
-    __slots__ = ("_root", "_session")
+    __slots__ = ("_circuit", "_root", "_session")
 
-    def __init__(self, api_base: str, token: str) -> None:
+    def __init__(self, api_base: str, token: str, circuit: Circuit | None = None) -> None:
+        self._circuit: Circuit = circuit or NoCircuit()
         self._root = f"{api_base.rstrip('/')}/bot{token}/"
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,11 +87,14 @@ class Request(BaseRequest):
             await self._session.close()
             self._session = None
 
-    async def call(self, method: str, fields: Mapping[str, Any], *, seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON, read by who asked
-        """The `result` of a method. Refused, NotSent or ReplyLost."""
+    async def call(  # JSON, read by who asked
+        self, method: str, fields: Mapping[str, Any], *, seconds: float = CALL_SECONDS, is_poll: bool = False
+    ) -> Any:  # noqa: ANN401
+        """The `result` of a method. Refused, NotSent or ReplyLost. A poll is never held: it has pauses of its own."""
         body = json.dumps(fields, separators=(",", ":")).encode()
-        status, payload = await self._exchange(method, body, seconds)
-        return _result(status, payload)
+        with self._told(is_held=not is_poll):
+            status, payload = await self._exchange(method, body, seconds)
+            return _result(status, payload)
 
     async def do_request(
         self,
@@ -97,10 +110,31 @@ class Request(BaseRequest):
         del method, write_timeout, connect_timeout, pool_timeout
         fields = request_data.parameters if request_data is not None else {}
         seconds = float(read_timeout) if isinstance(read_timeout, (int, float)) else CALL_SECONDS
-        status, payload = await self._exchange(url.rpartition("/")[2], json.dumps(fields).encode(), seconds)
-        if status >= 300:
-            _result(status, payload)
-        return status, payload
+        with self._told():
+            status, payload = await self._exchange(url.rpartition("/")[2], json.dumps(fields).encode(), seconds)
+            if status >= 300:
+                _result(status, payload)
+            return status, payload
+
+    @contextmanager
+    def _told(self, *, is_held: bool = True) -> Iterator[None]:
+        """The circuit learns what became of a call. Held when it is not to be made."""
+        held = ""
+        try:
+            with self._circuit.attempt() if is_held else nullcontext():
+                try:
+                    yield
+                except (NotSent, ReplyLost) as error:
+                    self._circuit.failed(error.message)
+                    raise
+                except Refused as error:
+                    self._circuit.failed(f"HTTP {error.status}") if error.status >= 500 else self._circuit.answered()
+                    raise
+                self._circuit.answered()
+                return
+        except Unavailable as error:
+            held = str(error)
+        raise Held(held)
 
     async def _exchange(self, method: str, body: bytes, seconds: float) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)

@@ -549,8 +549,8 @@ class Runs(Protocol):
     async def amend_turn(self, cause: Cause, text: str) -> bool:
         """Correct the words of a turn that is still queued; False: too late, or no such turn."""
 
-    async def begin_turn(self, run: RunId, number: int) -> bool:
-        """Record the attempt. False: one was recorded before and has no end: it was cut."""
+    async def begin_turn(self, run: RunId, number: int, attempt: int = 1) -> bool:
+        """Record the attempt. False: this one, or a later one, was recorded before and has no end: it was cut."""
 
     async def finish_turn(self, run: RunId, number: int, usage: Usage) -> None:
         """The turn is over; its usage is added to the run's, once."""

@@ -45,7 +45,7 @@ class RunFlow:
         number, again, is_over = 0, False, False
         while not is_over:
             number += 1
-            outcome = await flow.step(f"turn-{number}", Outcome, self._steps.turn, run, checkout, again)
+            outcome = await flow.step(f"turn-{number}", Outcome, self._steps.turn, run, checkout, again, number)
             again = False
             if outcome.kind in {OutcomeKind.ASKED, OutcomeKind.CUT, OutcomeKind.IDLE}:
                 word = await self._word(flow, run, number, outcome)
@@ -65,7 +65,7 @@ class RunFlow:
         What was said before a turn was cut does not decide whether it is taken again.
         """
         if outcome.kind is not OutcomeKind.IDLE:
-            await flow.step(f"ask-{number}", bool, self._steps.ask, run, outcome)
+            await flow.step(f"ask-{number}", bool, self._steps.ask, run, outcome, number)
         while True:
             word = await flow.wait(WORD, self._steps.answer_seconds)
             kind = WordKind.NONE if word is None else WordKind(str(cast("dict[str, Json]", word)["kind"]))

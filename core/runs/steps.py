@@ -76,8 +76,11 @@ class RunSteps:
             await self.store.put_task_state(work.task, TaskState.IN_PROGRESS)
         return await self.workspaces.prepare(run_id, project, work.branch, forge.remote(project))
 
-    async def turn(self, run_id: RunId, checkout: Checkout, again: bool) -> Outcome:  # noqa: FBT001 - kept by the engine
-        """The agent's turn, unless an earlier attempt was cut and may not simply be repeated."""
+    async def turn(self, run_id: RunId, checkout: Checkout, again: bool, attempt: int) -> Outcome:  # noqa: FBT001 - kept by the engine
+        """The agent's turn, unless an earlier attempt was cut and may not simply be repeated.
+
+        `again`: a person has said that it may, for this `attempt` (counted in the run) and no other.
+        """
         run = await self._run(run_id)
         turn = await self.store.next_turn(run_id)
         if run.stop_asked_by:
@@ -87,8 +90,9 @@ class RunSteps:
         agent = self.agents.get(run.agent)
         if agent is None:
             return _failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
-        is_first = await self.store.begin_turn(run_id, turn.number)
-        if not is_first and not again and not agent.can_repeat:
+        is_new = await self.store.begin_turn(run_id, turn.number, attempt)
+        is_first = is_new and turn.state is TurnState.QUEUED
+        if not (is_first or (is_new and again) or agent.can_repeat):
             return Outcome(OutcomeKind.CUT, turn.number)
         # Asked for again: what the engine keeps is where it stood when the run began, perhaps in another data folder.
         stands = await self._checkout(run, await self.work_of(run))
@@ -97,14 +101,14 @@ class RunSteps:
         self._measure(run.agent, outcome, began)
         return outcome
 
-    async def ask(self, run_id: RunId, outcome: Outcome) -> bool:
-        """Put the question, or say that the run was cut; it waits from now on."""
+    async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> bool:
+        """Put the question, or say that the run was cut, each time it was; it waits from now on."""
         run = await self.store.move(run_id, RunState.WAITING, self.clock.now())
         self.live.rest(run_id)
         self.on_end()
         if outcome.kind is OutcomeKind.CUT:
             await self.posts.say(
-                PostKey(f"cut:{run_id}:{outcome.number}"), run.thread, cut_post(run), Priority.APPROVAL
+                PostKey(f"cut:{run_id}:{attempt}"), run.thread, cut_post(run), Priority.APPROVAL
             )
             await self._show(run, "I restarted in the middle of this run")
         else:
@@ -213,7 +217,7 @@ class RunSteps:
             model=run.model,
             language=settings.language or self.language,
             is_retry=is_retry,
-            words=_arguments(turn, work),
+            words=_arguments(run, turn, work),
             seconds=self.turn_seconds,
         )
         try:
@@ -353,9 +357,9 @@ def _failed(turn: Turn, error: BotError) -> Outcome:
     return Outcome(OutcomeKind.FAILED, turn.number, str(error))
 
 
-def _arguments(turn: Turn, work: Work) -> tuple[str, ...]:
-    """What was typed for a recipe: after the title of a task, or the whole of a plain message."""
-    if work.task is None or turn.number > 1:
+def _arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
+    """What was typed for a recipe: after the title of a task, or the whole of a plain message, also on a task's work."""
+    if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
         return tuple(turn.text.split())
     return tuple(turn.text.partition("\n\n")[2].split())
 

@@ -370,6 +370,21 @@ async def test_a_turn_begins_once_and_the_next_follows_its_end(store: DatabaseSt
     assert not await store.begin_turn(run.id, 1)
 
 
+async def test_each_attempt_of_a_turn_begins_once_until_it_is_over(store: DatabaseStore) -> None:
+    run = await begin(store)
+
+    assert [await store.begin_turn(run.id, 1, attempt) for attempt in (1, 1, 2, 2, 1, 4)] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    await store.finish_turn(run.id, 1, Usage())
+    assert not await store.begin_turn(run.id, 1, 5)
+
+
 async def test_usage_is_added_once_for_each_turn(store: DatabaseStore) -> None:
     run = await begin(store)
     await store.take_lanes(run.id)

@@ -98,6 +98,16 @@ async def test_execute_gives_the_agent_what_was_said_beside_it(tmp_path: Path) -
         assert bot.agent.turns == []
 
 
+async def test_plain_words_on_a_tasks_work_reach_a_recipe(bot: WholeBot) -> None:
+    await bot.linked()
+    await bot.ask("/create_task DEMO Login")
+    await bot.ask("/execute DEMO-1")
+
+    await bot.ask("only tests please")
+
+    assert [turn.words for turn in bot.agent.turns] == [(), ("only", "tests", "please")]
+
+
 async def test_the_agent_of_another_projects_link_does_not_count(tmp_path: Path) -> None:
     codex = FakeAgent("codex")
     async with whole_bot(tmp_path, agents=[codex]) as bot:

@@ -71,6 +71,28 @@ async def test_a_turn_that_was_cut_is_reported_and_waits(bot: WholeBot, word: st
             assert "half.py" in bot.platform.posts[-1].text
 
 
+async def test_a_turn_that_was_resumed_and_cut_again_is_asked_about_again(bot: WholeBot) -> None:
+    """Leave to take it again is given once: it does not outlive the attempt that it was given for."""
+    bot.agent.script = [for_ever, for_ever]
+    await bot.linked()
+    await bot.said("Mend it")
+    for attempt in (1, 2):
+        await bot.agent.began.wait()
+        bot.agent.began.clear()
+        await bot.restart()
+        await bot.quiet()
+
+        assert len(bot.agent.turns) == attempt
+        assert (await bot.only_run()).state is RunState.WAITING
+        assert "was cut." in bot.platform.posts[-1].text
+        assert len([each for each in bot.platform.texts() if "was cut." in each]) == attempt
+        await bot.platform.press("Resume")
+
+    await bot.quiet()
+    assert [turn.is_retry for turn in bot.agent.turns] == [False, True, True]
+    assert (await bot.only_run()).state is RunState.COMPLETED
+
+
 async def test_a_cut_turn_is_taken_again_where_the_agent_can(tmp_path: Path) -> None:
     async with whole_bot(tmp_path) as bot:
         bot.agent.can_repeat = True

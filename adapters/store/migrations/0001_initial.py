@@ -270,6 +270,7 @@ class Migration(migrations.Migration):
                 ("text", Words(generated=False, null=False, unique=False)),
                 ("person", Words(generated=False, null=False, unique=False)),
                 ("state", Words(generated=False, null=False, unique=False)),
+                ("attempt", fields.IntField(default=0)),
             ],
             options={
                 "table": "turns",

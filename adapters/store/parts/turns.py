@@ -37,15 +37,15 @@ class TurnPart(Part):
 
         return await self._writer.write(job)
 
-    async def begin_turn(self, run: RunId, number: int) -> bool:
+    async def begin_turn(self, run: RunId, number: int, attempt: int = 1) -> bool:
         """False as well for a turn that is over: it is not taken again."""
 
         async def job(tx: Transaction) -> bool:
             row = await _must_find(tx, run, number)
-            if row.state != QUEUED:
+            if row.state == OVER or row.attempt >= attempt:
                 return False
-            row.state = OPEN
-            await row.save(using_db=tx.db, update_fields=["state"])
+            row.state, row.attempt = OPEN, attempt
+            await row.save(using_db=tx.db, update_fields=["state", "attempt"])
             return True
 
         return await self._writer.write(job)

@@ -231,6 +231,7 @@ class ChangeRow(Row):
         indexes = (Index(fields=("run",), name="run_changes_run"),)
 
 
+# `attempt` is the last one that was begun, 0: none.
 class TurnRow(Row):
     seq = fields.BigIntField(primary_key=True)
     run = Words()
@@ -239,6 +240,7 @@ class TurnRow(Row):
     text = Words()
     person = Words()
     state = Words()
+    attempt = fields.IntField(default=0)
 
     class Meta:
         table = "turns"

@@ -34,7 +34,8 @@ from adapters.agents.model import (
 from core.model.errors import AgentUnready
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Circuit, Clock, Sandbox
+from core.ports import Agent, Clock, Sandbox
+from core.watchers import Circuit
 
 if TYPE_CHECKING:
     from ollama import AsyncClient

@@ -16,7 +16,8 @@ from adapters.chat.console.config import ConsoleConfig
 from adapters.chat.slack.config import SlackConfig
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.straight import NoCircuits
-from core.ports import ChatPlatform, Circuits, CommandWord
+from core.ports import ChatPlatform, CommandWord
+from core.watchers import Circuits
 
 
 @dataclass(frozen=True, slots=True)

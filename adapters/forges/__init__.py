@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from adapters.straight import NoCircuits
-from core.ports import Circuits, Forge, Pulls
+from core.ports import Forge, Pulls
+from core.watchers import Circuits
 
 
 class GithubConfig(BaseModel):

@@ -29,7 +29,8 @@ from adapters.chat.slack.web import (
 from adapters.straight import NoCircuits
 from core.model.chat import ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, SendFailed, SendUnknown
-from core.ports import Circuits, CommandWord, HttpAnswer, Take
+from core.ports import CommandWord, HttpAnswer, Take
+from core.watchers import Circuits
 
 EVENT_TYPE = "patchbay_post"
 NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")

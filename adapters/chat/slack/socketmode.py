@@ -35,7 +35,7 @@ from adapters.chat.slack.web import (
     proxy_for,
 )
 from core.model.errors import StoreError
-from core.ports import Circuit
+from core.watchers import Circuit
 
 log = structlog.get_logger()
 

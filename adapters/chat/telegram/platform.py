@@ -22,7 +22,8 @@ from adapters.chat.telegram.request import TROUBLE, Refused, Request
 from adapters.chat.telegram.split import split
 from core.model.chat import ChatEvent, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
-from core.ports import Circuit, CommandWord, HttpAnswer, Take
+from core.ports import CommandWord, HttpAnswer, Take
+from core.watchers import Circuit
 
 WEBHOOK_PATH = "/telegram/webhook"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header

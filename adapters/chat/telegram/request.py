@@ -16,7 +16,7 @@ from telegram.request import BaseRequest, RequestData
 
 from adapters.straight import NoCircuit
 from core.model.errors import Unavailable
-from core.ports import Circuit
+from core.watchers import Circuit
 
 CONNECT_SECONDS = 5.0
 """Name, connection and TLS, and the wait for a free connection."""

@@ -1,0 +1,30 @@
+"""The protocols of what stands before and beside the calls to the outside world. All others are in `core.ports`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Circuit(Protocol):
+    """Stands before one outside service. While that does not answer, nobody waits for it: calls fail at once.
+
+    For the loop's thread alone. What counts as an outage: no connection, no answer in time, a lost answer, HTTP 5xx;
+    never a refusal, and never a request to wait.
+    """
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Around one call. Unavailable when it is not to be made; inside, say `answered` or `failed`, or nothing."""
+
+    def answered(self) -> None:
+        """The service is there, whatever it said. May be told outside of an attempt."""
+
+    def failed(self, why: str) -> None:
+        """An outage. May be told outside of an attempt, by who waits for the service in a way of his own."""
+
+
+class Circuits(Protocol):
+    """Every outside service has its circuit, shared by all who call it."""
+
+    def circuit(self, service: str, name: str) -> Circuit:
+        """`service`: a short label without secrets (`telegram`, `api.github.com`); `name`: as a person reads it."""

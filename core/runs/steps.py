@@ -358,7 +358,7 @@ def _failed(turn: Turn, error: BotError) -> Outcome:
 
 
 def _arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
-    """What was typed for a recipe: after the title of a task, or the whole of a plain message, also on a task's work."""
+    """What was typed for a recipe: after the title of a task, or the whole of a plain message."""
     if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
         return tuple(turn.text.split())
     return tuple(turn.text.partition("\n\n")[2].split())

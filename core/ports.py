@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -528,7 +527,16 @@ class Runs(Protocol):
     async def changes(self, run: RunId) -> list[RunChange]: ...
 
     async def move(self, run: RunId, state: RunState, at: datetime) -> Run:
-        """Every change is kept with its time; the same state again is no change; what is over stays as it is."""
+        """Every change is kept with its time; the same state again is no change; what is over stays as it is.
+
+        A change ends what `park` has set.
+        """
+
+    async def park(self, run: RunId, at: datetime, asks: PostKey, until: datetime | None = None) -> Run:
+        """WAITING, for an answer to the post `asks`, or `until` then. What is over stays as it is."""
+
+    async def begin_step(self, run: RunId, step: str) -> int:
+        """How often this step of the run was begun, this time included; another one than the last counts from 1."""
 
     async def end_run(self, run: RunId, state: RunState, at: datetime, error: str = "") -> bool:
         """Free its lanes. False, and nothing is done: COMPLETED was asked for while a turn is queued."""
@@ -669,30 +677,6 @@ class Meter(Protocol):
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measurement among many: its distribution is told. Returns at once."""
-
-
-class Circuit(Protocol):
-    """Stands before one outside service. While that does not answer, nobody waits for it: calls fail at once.
-
-    For the loop's thread alone. What counts as an outage: no connection, no answer in time, a lost answer, HTTP 5xx;
-    never a refusal, and never a request to wait.
-    """
-
-    def attempt(self) -> AbstractContextManager[None]:
-        """Around one call. Unavailable when it is not to be made; inside, say `answered` or `failed`, or nothing."""
-
-    def answered(self) -> None:
-        """The service is there, whatever it said. May be told outside of an attempt."""
-
-    def failed(self, why: str) -> None:
-        """An outage. May be told outside of an attempt, by who waits for the service in a way of his own."""
-
-
-class Circuits(Protocol):
-    """Every outside service has its circuit, shared by all who call it."""
-
-    def circuit(self, service: str, name: str) -> Circuit:
-        """`service`: a short label without secrets (`telegram`, `api.github.com`); `name`: as a person reads it."""
 
 
 Redact = Callable[[str], str]

@@ -177,6 +177,13 @@ class Run:
     stop_asked_by: str = ""
     message: str = ""
     """The platform's id of the message that asked for it, for signs; empty where there is none."""
+    asks: str = ""
+    """While it is WAITING: the key of the post that asks what it waits for."""
+    parked_until: datetime | None = None
+    """While it is WAITING for a provider's usage cap: when that ends, and the run goes on by itself."""
+    step: str = ""
+    """What it was last at, and in `attempts` how often that was begun: more than once, a restart cut it."""
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.store import DatabaseStore
-from core.model.chat import Cause, ChatRef, Person, ThreadRef
+from core.model.chat import Cause, ChatRef, Person, PostKey, ThreadRef
 from core.model.errors import NotFound
 from core.model.work import (
     ProjectKey,
@@ -203,6 +203,40 @@ async def test_every_change_is_kept_with_its_time(store: DatabaseStore) -> None:
     over = await store.run(run.id)
     assert over is not None
     assert (over.started_at, over.ended_at, over.error, over.state) == (at(1), at(6), "boom", RunState.FAILED)
+
+
+async def test_a_run_that_is_parked_says_what_asks_and_until_when_and_a_change_ends_that(store: DatabaseStore) -> None:
+    run = await begin(store)
+
+    parked = await store.park(run.id, at(1), PostKey("ask:1"), at(9))
+    assert (parked.state, parked.asks, parked.parked_until) == (RunState.WAITING, "ask:1", at(9))
+    assert await store.park(run.id, at(2), PostKey("ask:1"), at(9)) == parked
+    again = await store.park(run.id, at(3), PostKey("ask:2"))
+    assert (again.asks, again.parked_until) == ("ask:2", None)
+    assert await store.run(run.id) == again
+    assert len(await store.changes(run.id)) == 2
+
+    moved = await store.move(run.id, RunState.RUNNING, at(4))
+    assert (moved.asks, moved.parked_until) == ("", None)
+    await store.park(run.id, at(5), PostKey("ask:3"), at(9))
+    await store.end_run(run.id, RunState.CANCELLED, at(6))
+    over = await store.run(run.id)
+    assert over is not None
+    assert (over.asks, over.parked_until) == ("", None)
+    assert await store.park(run.id, at(7), PostKey("ask:4")) == over
+
+
+async def test_how_often_a_step_was_begun_is_counted_until_another_begins(store: DatabaseStore) -> None:
+    run = await begin(store)
+
+    counts = [await store.begin_step(run.id, step) for step in ("prepare", "turn-1", "turn-1", "turn-1", "turn-2")]
+
+    assert counts == [1, 1, 2, 3, 1]
+    known = await store.run(run.id)
+    assert known is not None
+    assert (known.step, known.attempts) == ("turn-2", 1)
+    with pytest.raises(NotFound):
+        await store.begin_step(RunId(str(uuid4())), "prepare")
 
 
 async def test_what_is_over_stays_as_it_is(store: DatabaseStore) -> None:

@@ -217,6 +217,10 @@ class Migration(migrations.Migration):
                 ("error", Words(default="", generated=False, null=False, unique=False)),
                 ("stop_asked_by", Words(default="", generated=False, null=False, unique=False)),
                 ("message", Words(default="", generated=False, null=False, unique=False)),
+                ("asks", Words(default="", generated=False, null=False, unique=False)),
+                ("parked_until", Moment(null=True, generated=False, unique=False)),
+                ("step", Words(default="", generated=False, null=False, unique=False)),
+                ("attempts", fields.IntField(default=0)),
                 ("owner", Words(generated=False, null=False, unique=False)),
             ],
             options={

@@ -9,7 +9,7 @@ from adapters.store.known import OPEN
 from adapters.store.parts.part import Part, found, one
 from adapters.store.tables import models
 from adapters.store.tables.values import change_of, run_columns, run_of, turn_columns, work_columns, work_of
-from core.model.chat import ChatRef, ThreadRef
+from core.model.chat import ChatRef, PostKey, ThreadRef
 from core.model.errors import NotFound
 from core.model.work import Run, RunChange, RunId, RunState, Turn, TurnState, Work, WorkId
 
@@ -79,6 +79,18 @@ class RunPart(Part):
             raise ValueError(f"{state} is taken by end_run, which frees the lanes")
         return await self._writer.write(lambda tx: self._move(tx, run, state, at))
 
+    async def park(self, run: RunId, at: datetime, asks: PostKey, until: datetime | None = None) -> Run:
+        return await self._writer.write(lambda tx: self._move(tx, run, RunState.WAITING, at, asks, until))
+
+    async def begin_step(self, run: RunId, step: str) -> int:
+        async def job(tx: Transaction) -> int:
+            row = await _must_find(tx, run)
+            row.step, row.attempts = step, row.attempts + 1 if row.step == step else 1
+            await self._save(tx, row, "step", "attempts")
+            return row.attempts
+
+        return await self._writer.write(job)
+
     async def end_run(self, run: RunId, state: RunState, at: datetime, error: str = "") -> bool:
         """Turns that are not over by then are; True also when the run was over before."""
         if not state.is_over:
@@ -125,15 +137,20 @@ class RunPart(Part):
         tx.after.append(lambda: self._known.lanes.update(dict.fromkeys(wanted, run)))
         return True
 
-    async def _move(self, tx: Transaction, run: RunId, state: RunState, at: datetime) -> Run:
+    async def _move(
+        self, tx: Transaction, run: RunId, state: RunState, at: datetime, asks: str = "", until: datetime | None = None
+    ) -> Run:
         row = await _must_find(tx, run)
-        if RunState(row.state).is_over or row.state == state:
+        is_parked = bool(asks) and (row.asks, row.parked_until) != (asks, until)
+        if RunState(row.state).is_over or (row.state == state and not is_parked):
             return run_of(row)
-        row.state = state.value
+        row.asks, row.parked_until = asks, until
+        if row.state != state:
+            row.state = state.value
+            await _note(tx, run, state, at)
         if row.started_at is None and state in {RunState.PLANNING, RunState.RUNNING}:
             row.started_at = at
-        await _note(tx, run, state, at)
-        return await self._save(tx, row, "state", "started_at")
+        return await self._save(tx, row, "state", "started_at", "asks", "parked_until")
 
     async def _end(self, tx: Transaction, run: RunId, state: RunState, at: datetime, error: str) -> bool:
         row = await _must_find(tx, run)
@@ -145,8 +162,9 @@ class RunPart(Part):
         await turns.filter(state__not=TurnState.OVER.value).using_db(tx.db).update(state=TurnState.OVER.value)
         await models.LaneRow.filter(run=run).using_db(tx.db).delete()
         row.state, row.ended_at, row.error = state.value, at, error
+        row.asks, row.parked_until = "", None
         await _note(tx, run, state, at)
-        await self._save(tx, row, "state", "ended_at", "error")
+        await self._save(tx, row, "state", "ended_at", "error", "asks", "parked_until")
         return True
 
     async def _save(self, tx: Transaction, row: models.RunRow, *columns: str) -> Run:

@@ -209,6 +209,10 @@ class RunRow(Row):
     error = Words(default="")
     stop_asked_by = Words(default="")
     message = Words(default="")
+    asks = Words(default="")
+    parked_until = maybe_moment()
+    step = Words(default="")
+    attempts = fields.IntField(default=0)
     owner = Words()
 
     class Meta:

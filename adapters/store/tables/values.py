@@ -142,6 +142,10 @@ def run_of(row: RunRow) -> Run:
         error=row.error,
         stop_asked_by=row.stop_asked_by,
         message=row.message,
+        asks=row.asks,
+        parked_until=row.parked_until,
+        step=row.step,
+        attempts=row.attempts,
     )
 
 
@@ -165,6 +169,10 @@ def run_columns(run: Run) -> dict[str, Any]:
         "error": run.error,
         "stop_asked_by": run.stop_asked_by,
         "message": run.message,
+        "asks": run.asks,
+        "parked_until": run.parked_until,
+        "step": run.step,
+        "attempts": run.attempts,
     }
 
 

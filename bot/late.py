@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from core.model.codec import Json
 from core.ports import Engine, FlowFunction, FlowState
@@ -39,6 +40,10 @@ class LateEngine:
     async def state(self, id: str) -> FlowState | None:  # noqa: A002
         await asyncio.shield(self._ready())
         return await self._engine.state(id)
+
+    async def prune(self, before: datetime) -> int:
+        await asyncio.shield(self._ready())
+        return await self._engine.prune(before)
 
     async def close(self, seconds: float) -> None:
         if self._ready().done() and self._ready().exception() is None:

@@ -143,6 +143,15 @@ class Reaching(Protocol):
         """Where to write to this person alone, by the platform's own id. ChatError; final: it can't be done."""
 
 
+@runtime_checkable
+class Filing(Protocol):
+    """A platform that takes files: `post` sends the file of a post, `find` finds it. FileRefused: not this one."""
+
+    @property
+    def takes_files(self) -> bool:
+        """False once it has turned out that it does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """What goes back over HTTP."""
@@ -653,7 +662,10 @@ class Engine(Protocol):
         """Once for each key. NotFound: no such flow."""
 
     async def state(self, id: str) -> FlowState | None:  # noqa: A002
-        """None: never started."""
+        """None: never started, or forgotten."""
+
+    async def prune(self, before: datetime) -> int:
+        """Forget flows that ended before then; their number. Started again, such an id runs again. StoreError."""
 
     async def close(self, seconds: float) -> None:
         """Let steps reach their end for that long, then leave the rest for the next start."""

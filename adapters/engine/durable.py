@@ -16,6 +16,7 @@ from adapters.engine import database
 from adapters.engine.busy import Busy
 from adapters.engine.kept import is_leaving, keep, read_kept, refuse_in_step
 from adapters.engine.logs import quiet
+from adapters.engine.prune import forget_some
 from adapters.engine.quick import quicken
 from core.model.codec import Json, to_json
 from core.model.errors import NotFound, StoreError
@@ -94,6 +95,12 @@ class DbosEngine:
     async def state(self, id: str) -> FlowState | None:  # noqa: A002
         status = await self._ask(self._running.get_workflow_status_async(id))
         return None if status is None else _STATES.get(status.status, FlowState.BROKEN)
+
+    async def prune(self, before: datetime) -> int:
+        count = 0
+        while self._running and (some := await self._ask(asyncio.to_thread(forget_some, before))):
+            count += some
+        return count
 
     async def close(self, seconds: float) -> None:
         if self._dbos is None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.engine import DbosEngine, database
+from adapters.engine.prune import AT_ONCE
 from adapters.engine.quick import quicken
 from core.model.codec import Json
 from core.model.errors import StoreError
@@ -17,6 +20,10 @@ from core.ports import Flow, FlowState
 
 async def nothing(flow: Flow, args: Json) -> Json:
     return None
+
+
+async def waits(flow: Flow, args: Json) -> Json:
+    return await flow.wait("t", 20)
 
 
 def modes_in(folder: Path) -> dict[str, int]:
@@ -53,6 +60,34 @@ async def test_a_second_engine_in_one_process_is_refused(tmp_path: Path) -> None
 
 async def test_an_engine_may_be_closed_that_was_never_launched(tmp_path: Path) -> None:
     await DbosEngine(None, tmp_path).close(0)
+
+
+async def test_nothing_is_left_of_flows_that_are_forgotten(tmp_path: Path) -> None:
+    count = AT_ONCE + 20
+    engine = DbosEngine(None, tmp_path)
+    await engine.launch({"waits.v1": waits})
+    for number in range(count):
+        await engine.start("waits.v1", f"flow-{number}", None)
+        await engine.signal(f"flow-{number}", "t", number, "k")
+    for number in range(count):
+        while await engine.state(f"flow-{number}") is FlowState.OPEN:  # noqa: ASYNC110 - it is over in a moment
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(rows_in, tmp_path) >= 3 * count
+
+    assert await engine.prune(datetime.now(UTC) + timedelta(seconds=5)) == count
+
+    assert await asyncio.to_thread(rows_in, tmp_path) == 0
+    await engine.close(1)
+
+
+def rows_in(folder: Path) -> int:
+    """Of every table that names a flow."""
+    with closing(sqlite3.connect(folder / database.FILE)) as connection:
+        named = "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = ?"
+        tables = [
+            name for column in ("workflow_uuid", "destination_uuid") for (name,) in connection.execute(named, (column,))
+        ]
+        return sum(connection.execute(f"SELECT count(*) FROM {each}").fetchone()[0] for each in tables)
 
 
 def test_the_file_is_safe_and_counts_ascending_milliseconds(tmp_path: Path) -> None:

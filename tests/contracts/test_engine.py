@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -252,9 +253,33 @@ async def test_a_sleep_outlives_a_restart(engine: Engine, id_: str, seconds: flo
     assert SEEN[id_].calls == ["woken"]
 
 
+async def test_flows_that_are_over_are_forgotten_after_a_time(engine: Engine, id_: str) -> None:
+    await engine.start("steps.v1", id_, ["a"])
+    await engine.start("breaks.v1", f"{id_}-broken", None)
+    await engine.start("waits.v1", f"{id_}-open", [["t", 60]])
+    assert (await ended(engine, id_), await ended(engine, f"{id_}-broken")) == (FlowState.DONE, FlowState.BROKEN)
+    now = datetime.now(UTC)
+
+    assert await engine.prune(now - timedelta(days=1)) == 0
+    assert await engine.state(id_) is FlowState.DONE
+    assert await engine.prune(now + timedelta(days=1)) >= 2
+
+    assert [await engine.state(each) for each in (id_, f"{id_}-broken")] == [None, None]
+    with pytest.raises(NotFound):
+        await engine.signal(id_, "t", 1, "k")
+    assert await engine.state(f"{id_}-open") is FlowState.OPEN
+    await engine.signal(f"{id_}-open", "t", "there", "k")
+    assert await ended(engine, f"{id_}-open") is FlowState.DONE
+    assert SEEN[f"{id_}-open"].got == ["there"]
+    await engine.start("steps.v1", id_, ["b"])
+    assert await ended(engine, id_) is FlowState.DONE
+    assert SEEN[id_].calls == ["a", "b"]
+
+
 async def test_a_closed_engine_takes_nothing(engine: Engine, id_: str) -> None:
     await engine.close(0)
-    for ask in (engine.start("steps.v1", id_, ["a"]), engine.signal(id_, "t", 1, "k"), engine.state(id_)):
+    asks = (engine.start("steps.v1", id_, ["a"]), engine.signal(id_, "t", 1, "k"), engine.state(id_))
+    for ask in (*asks, engine.prune(datetime.now(UTC))):
         with pytest.raises(StoreError):
             await ask
     await engine.launch(FLOWS)

@@ -70,6 +70,7 @@ class _Row:
     signals: list[tuple[str, str]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     error: BaseException | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +126,13 @@ class FakeEngine:
         self._must_run()
         row = self._journal.get(id)
         return row.state if row else None
+
+    async def prune(self, before: datetime) -> int:
+        self._must_run()
+        old = [id_ for id_, row in self._journal.items() if row.ended_at is not None and row.ended_at < before]
+        for each in old:
+            del self._journal[each]
+        return len(old)
 
     async def close(self, seconds: float) -> None:
         if self.is_dead:
@@ -182,7 +190,7 @@ class FakeEngine:
         except asyncio.CancelledError:
             return
         if not is_leaving():
-            row.state = state
+            row.state, row.ended_at = state, self.clock.now()
             self._tasks.pop(id_)
             self._tell()
 

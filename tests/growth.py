@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-FACTOR = 8
+FACTOR = 4
 """How much longer the long text is."""
-MOST = FACTOR * 3.5
-"""Growth that is still taken for straight; with the square of the length it would be 64."""
+MOST = FACTOR * 2.5
+"""Growth that is still taken for straight; with the square of the length it would be 16."""
 TRIES = 2
 
 
 def growth(work: Callable[[str], object], seed: str, length: int) -> float:
-    """The processor's time for `length` characters of `seed` repeated, over that for an eighth of them.
+    """The processor's time for `length` characters of `seed` repeated, over that for a quarter of them.
 
     The least of a few tries of each, so that a busy machine changes nothing.
     """

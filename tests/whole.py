@@ -35,6 +35,26 @@ MEMBER = Person("fake", "home", "member", "Mia")
 STRANGER = Person("fake", "home", "stranger", "Sam")
 
 
+CALM_ROUNDS = 5
+"""Looks around in a row that must find nothing going on."""
+
+
+class WatchedDesk(RunDesk):
+    is_looking = False
+
+    @property
+    def begins(self) -> bool:
+        """Lanes have become free, and who waits for them is about to be looked at, or just is."""
+        return self._freed.is_set() or self.is_looking
+
+    async def _begin_waiting(self) -> None:
+        self.is_looking = True
+        try:
+            await super()._begin_waiting()
+        finally:
+            self.is_looking = False
+
+
 class WholeBot:
     """`start` and `crash` may be called in turn: the store, the engine's journal and the platform stay."""
 
@@ -56,7 +76,7 @@ class WholeBot:
         self.posts = Posts(self.store, platforms, self.clock, is_quiet=QuietHours(self.store, self.clock))
         self.live = Live(self.posts, self.clock)
         self.signs = Signs(platforms)
-        self.runs = RunDesk(
+        self.runs = WatchedDesk(
             self.store,
             self.engine,
             self.posts,
@@ -125,10 +145,12 @@ class WholeBot:
 
     async def quiet(self) -> None:
         """Everything said is handled, every flow is over or waits, every post that can be sent is."""
-        for _ in range(5):
+        calm = 0
+        while calm < CALM_ROUNDS:
             await self.inbox.until_quiet()
             await self.engine.settled()
             await asyncio.sleep(0.001)
+            calm = 0 if self.runs.begins else calm + 1
         await self.posts.until_quiet()
 
     async def said(self, text: str, *, person: Person | None = None, thread: ThreadRef | None = None) -> None:

@@ -11,7 +11,7 @@ from adapters.chat.slack.words import defuse
 from core.model.chat import Post
 from tests.growth import MOST, growth
 
-LENGTH = 120_000
+LENGTH = 60_000
 
 SEEDS = (
     "\\",
@@ -43,7 +43,7 @@ def test_no_words_take_more_than_their_length(seed: str) -> None:
         return pieces
 
     assert growth(render, seed, LENGTH) < MOST
-    assert len(render(seed * (LENGTH // len(seed)))) <= 120
+    assert len(render(seed * (LENGTH // len(seed)))) <= 60
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ HISTOGRAMS = {
         "From the moment a delivery is the next of its thread until it is settled.",
         (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     ),
+    "loop_lag_seconds": Said(
+        "How late the event loop comes back to what is due; more than a moment: something blocks it.",
+        (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    ),
     "turn_seconds": Said(
         "How long agents' turns take, by how they end.", (1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
     ),
@@ -53,8 +57,10 @@ GAUGES = {
     "outbox_depth": Said("Posts and edits that wait to be shown."),
     "oldest_unsent_seconds": Said("How long the oldest post that is not sent waits; 0: none does."),
     "runs": Said("Runs by state."),
-    "database_up": Said("1: the database answers."),
-    "platform_connected": Said("1: it was reached since the start."),
+    "database_up": Said("1: the database takes a write."),
+    "disk_free_bytes": Said("What is free where the data folder is."),
+    "circuit_state": Said("Of each outside service. 0: closed, it answers; 1: half open, a try is due; 2: open."),
+    "platform_connected": Said("1: it was reached since the start, and has not been lost."),
     "engine_launched": Said("1: runs and digests are being worked on."),
 }
 

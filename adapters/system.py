@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 GRACE_SECONDS = 0.3
 """Between asking a process group to end and killing it; Stop promises one second in all."""
@@ -23,6 +25,14 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+async def free_bytes(folder: Path) -> int | None:
+    """What this process may still write there; None: nobody knows."""
+    try:
+        return (await asyncio.to_thread(shutil.disk_usage, folder)).free
+    except OSError:
+        return None
 
 
 class ProcessTimeoutError(Exception):

@@ -15,17 +15,19 @@ from pathlib import Path
 import structlog
 
 from bot.config import Config
-from bot.health import Health
+from bot.health import Health, beat
 from bot.http import serve
 from bot.loop import run as run_loop
 from bot.scheduler import tick
 from core.commands import Desk
 from core.inbox import Inbox
 from core.model.errors import ChatError, SandboxError
+from core.owners import Owners
 from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandbox, Store, Webhooked
 from core.posts import Posts
 from core.runs.live import Live
 from core.signs import Signs
+from core.watch import Watch
 
 log = structlog.get_logger()
 
@@ -55,6 +57,8 @@ class App:
     flows: Mapping[str, FlowFunction]
     clock: Clock
     health: Health
+    owners: Owners
+    watch: Watch
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
         """Start, await `main`, drain, stop; its result. BotError when it cannot start."""
@@ -62,6 +66,7 @@ class App:
         await self.store.open()
         try:
             await self._end_leftovers()
+            await self.inbox.remind()
             return await self._run(main)
         finally:
             await self.signs.close()
@@ -91,6 +96,9 @@ class App:
                         self.desk.runs.work(),
                         self.live.tick(),
                         tick(self.desk.digests.due, self._tidy),
+                        self.owners.work(),
+                        self.watch.work(),
+                        beat(self.health.tally),
                     )
                 ]
                 await asyncio.sleep(0)

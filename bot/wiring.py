@@ -13,7 +13,7 @@ from adapters.metrics import Tally
 from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
 from adapters.store import DatabaseStore
-from adapters.system import SystemClock
+from adapters.system import SystemClock, free_bytes
 from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
@@ -21,11 +21,14 @@ from bot.config import Config
 from bot.health import Health
 from bot.late import LateEngine
 from bot.tables import command_words
+from core.alerts import Alerts
 from core.authority import Authority, Grant
+from core.circuits import AllCircuits
 from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
+from core.owners import Owners
 from core.ports import Agent, ChatPlatform, Clock, Engine, Forge, Sandbox, Store
 from core.posts import Posts
 from core.projects import ProjectDesk
@@ -35,6 +38,8 @@ from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
 from core.runs.steps import RunSteps
 from core.signs import Signs
+from core.watch import Watch
+from core.watchers import Circuits
 
 NO_SANDBOX = "no sandbox works on the bot's machine; its owner runs `patchbay doctor` there, which says what to do"
 
@@ -53,10 +58,12 @@ def build(  # each may be replaced by a test or by the demo
     redact = Redactor(config.secrets())
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
-    chats = dict(platforms) if platforms is not None else _platforms(config)
-    forges = _forges(config, store)
-    agents = _agents(config, sandbox)
+    circuits = AllCircuits(clock)
+    chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
+    forges = _forges(config, store, circuits)
+    agents = _agents(config, sandbox, circuits)
     tally = Tally()
+    alerts = Alerts(clock, tally)
     posts = Posts(store, chats, clock, redact, QuietHours(store, clock, config.time_zone), tally)
     live = Live(posts, clock)
     signs = Signs(chats)
@@ -101,13 +108,15 @@ def build(  # each may be replaced by a test or by the demo
         clock=clock,
         zone=config.time_zone,
         language=config.language,
+        troubles=circuits.troubles,
     )
-    authority = Authority(
-        [Grant(*each) for each in config.access.owners], [Grant(*each) for each in config.access.people], store
-    )
+    owners = [Grant(*each) for each in config.access.owners]
+    authority = Authority(owners, [Grant(*each) for each in config.access.people], store)
     conversation = Conversation(desk, authority, signs)
     posts.when_opened(conversation.opened)
-    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally)
+    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts)
+    least_room = config.limits.free_mb * 1_000_000
+    watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
     return App(
         config=config,
         store=store,
@@ -118,28 +127,30 @@ def build(  # each may be replaced by a test or by the demo
         live=live,
         signs=signs,
         desk=desk,
-        flows={RUN_FLOW: RunFlow(steps), DIGEST_FLOW: digests.flow},
+        flows={RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow},
         clock=clock,
-        health=Health(store, inbox, posts, tally, clock, chats),
+        health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
+        owners=Owners(alerts, posts, store, chats, owners, clock),
+        watch=watch,
     )
 
 
-def _platforms(config: Config) -> dict[str, ChatPlatform]:
-    tools = PlatformTools(command_words(), config.data)
+def _platforms(config: Config, circuits: Circuits) -> dict[str, ChatPlatform]:
+    tools = PlatformTools(command_words(), config.data, circuits)
     return {name: PLATFORMS[name].build(section, tools) for name, section in config.platforms.items()}
 
 
-def _forges(config: Config, store: Store) -> dict[str, Forge]:
+def _forges(config: Config, store: Store, circuits: Circuits) -> dict[str, Forge]:
     """The local forge is always there, last: a project needs no repository to begin."""
-    tools = ForgeTools(config.data, store)
+    tools = ForgeTools(config.data, store, circuits)
     sections = {**config.forges}
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}
     return {**forges, "local": FORGES["local"].build(config.forges.get("local", LocalConfig()), tools)}
 
 
-def _agents(config: Config, sandbox: Sandbox) -> dict[str, Agent]:
-    tools = AgentTools(sandbox, config.data / "sessions")
+def _agents(config: Config, sandbox: Sandbox, circuits: Circuits) -> dict[str, Agent]:
+    tools = AgentTools(sandbox, config.data / "sessions", circuits)
     kinds = {name: AGENTS[str(getattr(section, "type"))] for name, section in config.agents.items()}  # noqa: B009
     agents = {name: kinds[name].build(name, section, tools) for name, section in config.agents.items()}
     if isinstance(sandbox, NoSandbox):

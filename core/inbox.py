@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from core.alerts import AlertKind, Alerts
 from core.meter import NoMeter
 from core.model.chat import ChatEvent, Delivery
 from core.model.errors import StoreError
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 TRIES = 3
 """A delivery that could not be handled so often is set aside, so that its thread goes on."""
+
+REMINDER = "at start"
+HOW_TO_REPLAY = "`patchbay inbox list` tells what they are, with the bot stopped."
 
 RETRY_SECONDS = 1.0
 STORE_RETRY_SECONDS = 2.0
@@ -43,8 +47,10 @@ class Inbox:
         hear: Hear,
         set_aside: SetAside,
         meter: Meter | None = None,
+        alerts: Alerts | None = None,
     ) -> None:
         self._store, self._clock, self._meter = store, clock, meter or NoMeter()
+        self._alerts = alerts or Alerts(clock)
         self._hear, self._set_aside = hear, set_aside
         self._lanes: dict[str, deque[_Item]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -81,6 +87,13 @@ class Inbox:
                 await asyncio.Event().wait()
             finally:
                 self._group = None
+
+    async def remind(self) -> None:
+        """What earlier lives have set aside is still there. StoreError."""
+        keys = [each.arrival.key for each in await self._store.asides()]
+        if keys:
+            words = f"Still set aside: {len(keys)}, the last one `{keys[-1]}`. {HOW_TO_REPLAY}"
+            self._alerts.raise_(AlertKind.SET_ASIDE, words, REMINDER)
 
     async def take_up(self, platform: ChatPlatform) -> None:
         """What an earlier life of the bot took from this platform and did not settle. After `connect`."""
@@ -143,19 +156,27 @@ class Inbox:
             if tries < TRIES:
                 await self._clock.sleep(RETRY_SECONDS * tries)
                 return False
-            await self._give_up(item, repr(error))
+            await self._give_up(item, error)
         else:
             await self._store.settle(item.key)
             self._meter.count("deliveries_handled", platform=item.event.thread.platform)
         return True
 
-    async def _give_up(self, item: _Item, error: str) -> None:
-        await self._store.set_aside(item.key, error)
+    async def _give_up(self, item: _Item, error: Exception) -> None:
+        await self._store.set_aside(item.key, repr(error))
+        self._alerts.raise_(AlertKind.SET_ASIDE, _aside_words(item.key, type(error).__name__), item.key)
         self._meter.count("deliveries_set_aside", platform=item.event.thread.platform)
         try:
             await self._set_aside(item.event, item.key)
         except Exception:  # a boundary: telling is tried once
             log.exception("inbox.untold", key=item.key)
+
+
+def _aside_words(key: str, error: str) -> str:
+    return (
+        f"A delivery failed three times ({error}) and is set aside as `{key}`; the log has the trace. "
+        f"With the bot stopped, `patchbay inbox replay {key}` has it handled at the next start."
+    )
 
 
 def _read(platform: ChatPlatform, delivery: Delivery) -> tuple[Arrival, ChatEvent] | None:

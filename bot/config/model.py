@@ -41,6 +41,8 @@ class Limits(_Section):
     """How long a stop waits for steps to reach their end."""
     answer_hours: float = Field(default=24, gt=0)
     """How long a question to a person stays open."""
+    free_mb: int = Field(default=500, ge=0)
+    """Megabytes that are to stay free where the data is; with less the owners are told."""
 
 
 class HttpConfig(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -83,6 +83,8 @@ class Desk:
     clock: Clock
     zone: str = "UTC"
     language: str = "en"
+    troubles: Callable[[], Sequence[str]] = list
+    """A sentence for each outside service that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

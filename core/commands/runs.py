@@ -28,14 +28,15 @@ _MARKS = {
 async def status(_ask: str, scene: Scene, desk: Desk) -> Reply:
     runs = await desk.store.open_runs(scene.thread.room)
     project = f"This chat talks about **{scene.link.project}**." if scene.link else "This chat is not linked; /link."
+    troubles = [f"⚠️ {each}" for each in desk.troubles()]
     if not runs:
-        return say(f"Nothing is running here. {project}")
+        return say("\n\n".join([f"Nothing is running here. {project}", *troubles]))
     now = desk.clock.now()
     lines = [f"- {_line(run)} · {elapsed((now - run.created_at).total_seconds())}" for run in runs[:SHOWN]]
     if len(runs) > SHOWN:
         lines.append(f"- … {len(runs) - SHOWN} more")
     rows = [(Button(f"⏹ {label(run)}"[:40], f"/cancel {run.id}", Style.DANGER),) for run in runs[:5]]
-    return say("\n".join([project, "", *lines]), *rows)
+    return say("\n\n".join([project, *troubles, "\n".join(lines)]), *rows)
 
 
 def parse_id(line: Line) -> str:

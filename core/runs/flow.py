@@ -9,6 +9,7 @@ from typing import cast
 
 import structlog
 
+from core.alerts import AlertKind, Alerts
 from core.model.codec import Json
 from core.model.errors import BotError
 from core.model.work import Checkout, RunId
@@ -26,8 +27,8 @@ WORD = "word"
 class RunFlow:
     """`run.v1`: arguments `{"run": id}`, result none. It always ends the run, whatever happens."""
 
-    def __init__(self, steps: RunSteps) -> None:
-        self._steps = steps
+    def __init__(self, steps: RunSteps, alerts: Alerts | None = None) -> None:
+        self._steps, self._alerts = steps, alerts or Alerts(steps.clock)
 
     async def __call__(self, flow: Flow, args: Json) -> Json:
         run = RunId(str(cast("dict[str, Json]", args)["run"]))
@@ -37,6 +38,10 @@ class RunFlow:
             await flow.step("fail", bool, self._steps.fail, run, str(error))
         except Exception:  # a boundary: a run that is never over would hold its thread for ever
             log.exception("run.broken", run=run)
+            words = (
+                f"A fault of the bot's own ended the run `{run[:8]}`; what it had done is safe, the log has the trace."
+            )
+            self._alerts.raise_(AlertKind.RUN_BROKEN, words, run)
             await flow.step("break", bool, self._steps.fail, run, _broken(run))
         return None
 

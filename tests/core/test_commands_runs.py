@@ -187,6 +187,19 @@ async def test_status_says_what_goes_on(bot: WholeBot) -> None:
     assert (await bot.only_run()).state is RunState.CANCELLED
 
 
+async def test_status_says_what_does_not_answer(bot: WholeBot) -> None:
+    bot.conversation._desk = replace(bot.desk, troubles=lambda: ["GitHub is away.", "Slack is away."])
+    away = "⚠️ GitHub is away.\n\n⚠️ Slack is away."
+    assert (await bot.ask("/status")).text.endswith(f"This chat is not linked; /link.\n\n{away}")
+    await bot.linked()
+    await working(bot)
+
+    await bot.said("/status")
+    shown = await bot.platform.shown("- ▸ Work for ever")
+
+    assert shown.text.startswith(f"This chat talks about **DEMO**.\n\n{away}\n\n- ▸ Work")
+
+
 async def test_status_of_many_runs_says_how_many_more(one_at_once: WholeBot) -> None:
     bot = one_at_once
     await working(bot, "One", root="0")

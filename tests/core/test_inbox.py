@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.store import DatabaseStore
+from core.alerts import AlertKind, Alerts
 from core.inbox import Inbox
 from core.model.chat import ChatEvent, Delivery, Said, ThreadRef
 from core.model.errors import StoreError
@@ -47,7 +48,8 @@ class Desk:
             raise RuntimeError("and the chat is gone too")
 
     async def start(self) -> None:
-        self.inbox = Inbox(self.store, self.clock, self.hear, self.set_aside)
+        self.alerts = Alerts(self.clock)
+        self.inbox = Inbox(self.store, self.clock, self.hear, self.set_aside, alerts=self.alerts)
         self.tasks = [asyncio.create_task(self.inbox.work())]
         await asyncio.sleep(0)
         await self.inbox.take_up(self.platform)
@@ -221,10 +223,23 @@ async def test_poison_is_set_aside_after_three_tries_and_its_thread_goes_on(desk
     assert len(desk.faults["poison"]) == 6
     assert desk.aside == [said.cause]
     assert await desk.store.unsettled() == []
+    [alert] = desk.alerts.due()
+    assert (alert.kind, alert.subject) == (AlertKind.SET_ASIDE, said.cause)
+    assert f"(ZeroDivisionError) and is set aside as `{said.cause}`" in alert.words
+    assert f"`patchbay inbox replay {said.cause}`" in alert.words
     await desk.crash()
     await desk.start()
+    await desk.inbox.remind()
+    [reminder] = desk.alerts.due()
+    assert reminder.words.startswith(f"Still set aside: 1, the last one `{said.cause}`. ")
     await desk.inbox.until_quiet()
     assert desk.heard == ["next"]
+
+
+async def test_where_nothing_is_set_aside_nobody_is_reminded(desk: Desk) -> None:
+    await desk.inbox.remind()
+
+    assert desk.alerts.due() == []
 
 
 async def test_a_store_that_cannot_write_is_waited_for_and_is_no_poison(desk: Desk) -> None:

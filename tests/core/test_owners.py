@@ -135,8 +135,10 @@ async def test_a_database_that_takes_nothing_is_waited_for(
     monkeypatch.setattr(bot.store, "put_posts", put_posts)
     alerts.raise_(AlertKind.STORE_DOWN, "no room")
     task = asyncio.create_task(owners.work())
-    for _ in range(6):
-        await bot.clock.forward(AGAIN_SECONDS)
+    async with asyncio.timeout(20):
+        while len(tries) < 5:
+            await bot.clock.forward(AGAIN_SECONDS)
+            await asyncio.sleep(0.01)
     shown = await told(bot)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

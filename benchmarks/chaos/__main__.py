@@ -1,0 +1,102 @@
+"""The bot, killed at thousands of known points; ends with 1 if anything was lost, said twice or done twice.
+
+python -m benchmarks.chaos --points 10000 --workers 2     in process, on SQLite
+python -m benchmarks.chaos --seed 1 --only 17             one episode again
+python -m benchmarks.chaos --controls                     ends with 0 only if each built-in fault is seen
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+from benchmarks.chaos.controls import CONTROLS
+from benchmarks.chaos.episode import episode, make_template
+from benchmarks.chaos.lives import Lives
+from benchmarks.chaos.plan import Plan, Report
+
+LIVES = 60
+"""In an episode."""
+CONTROL_LIVES, CONTROL_EPISODES = 40, 5
+"""The most that a built-in fault may take until it is seen."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=200, help="until so many distinct ones were hit")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="the number of one episode")
+    parser.add_argument("--lives", type=int, default=LIVES, help="in each episode")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--control", choices=CONTROLS, help="with this fault built in")
+    parser.add_argument("--controls", action="store_true", help="with each of the faults in turn")
+    parser.add_argument("--keep", type=Path, help="a folder for what the bot left in episodes with faults")
+    asked = parser.parse_args()
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # that a caller dies in the middle is no news
+    if asked.controls:
+        return asyncio.run(try_controls(asked.seed))
+    report = asyncio.run(run(asked))
+    print(report.by_operation(), report.table(), sep="\n\n")
+    return 1 if report.faults else 0
+
+
+async def run(asked: argparse.Namespace) -> Report:
+    """Workers take the next episode in turn, until there are points enough."""
+    report = Report()
+    numbers = iter([asked.only] if asked.only is not None else range(1_000_000))
+    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+        folder = Path(scratch)
+        async with asyncio.TaskGroup() as group:
+            for worker in range(asked.workers):
+                group.create_task(work(asked, folder / str(worker), numbers, report))
+    return report
+
+
+async def work(asked: argparse.Namespace, folder: Path, numbers: Iterator[int], report: Report) -> None:
+    lives, began = await Lives.begin(), monotonic()
+    template = await make_template(lives, folder / "template")
+    aims = CONTROLS[asked.control].ops if asked.control else ()
+    for number in numbers:
+        plan = Plan(asked.seed, number, asked.lives, asked.control or "", aims)
+        here, own = folder / str(number), Report()
+        await episode(plan, lives, here, template, own)
+        report.include(own)
+        if own.faults and asked.keep:
+            shutil.copytree(here, asked.keep / f"{asked.seed}-{number}", dirs_exist_ok=True)
+        shutil.rmtree(here)
+        told = f"{len(report.points):,} distinct points, {report.lives:,} lives, {len(report.faults)} faults"
+        print(f"{plan.name} {monotonic() - began:.0f} s: {told}", *own.faults, sep="\n  ", file=sys.stderr, flush=True)
+        if len(report.points) >= asked.points:
+            break
+    await lives.close()
+
+
+async def try_controls(seed: int) -> int:
+    """Each of them must turn it red."""
+    green = 0
+    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+        lives = await Lives.begin()
+        template = await make_template(lives, Path(scratch) / "template")
+        for name, control in CONTROLS.items():
+            report = Report()
+            for number in range(CONTROL_EPISODES):
+                plan = Plan(seed, number, CONTROL_LIVES, name, control.ops)
+                await episode(plan, lives, Path(scratch) / f"{name}-{number}", template, report)
+                if report.faults:
+                    break
+            green += not report.faults
+            print(f"a build that {control.about}: {report.lives} lives,", "red" if report.faults else "GREEN")
+            print(*report.faults[:3], sep="\n", end="\n\n", flush=True)
+        await lives.close()
+    return 1 if green else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

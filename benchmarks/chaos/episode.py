@@ -1,0 +1,201 @@
+"""An episode: a world, people in it, a bot that is killed again and again, then rest, and a look at everything."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+import yaml
+
+from benchmarks.chaos.lives import Lives
+from benchmarks.chaos.look import look, read
+from benchmarks.chaos.people import AGENTS, Ledger, Person, everybody
+from benchmarks.chaos.plan import RECOVERY_SECONDS, Plan, Report, aims
+from benchmarks.chaos.points import Aim
+from benchmarks.chaos.state import Ask, at_rest, is_done, sqlite
+from benchmarks.chaos.world import World, world
+
+REST_SECONDS = 60.0
+"""The most that everything may take to come to rest."""
+QUIET_SECONDS = 0.3
+"""After that nothing more may come."""
+CROWD = 6
+"""People at once."""
+TRIES = 50
+"""Of a start that is refused."""
+
+FOR_EVER = Aim(within=0.0)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a bot lives its lives. `ask` reads its database."""
+
+    lives: Lives
+    around: World
+    config: Path
+    ask: Ask
+    control: str = ""
+
+    @property
+    def log(self) -> Path:
+        return self.around.folder / "log"
+
+    async def start(self, aim: Aim = FOR_EVER) -> None:
+        await self.lives.start(self.config, self.log, aim, self.control)
+
+    async def stop(self) -> int:
+        self.lives.signal(signal.SIGTERM)
+        return (await self.lives.ended()).code
+
+
+def settle(lives: Lives, around: World, control: str = "") -> Site:
+    """On SQLite, in the world's own folder."""
+    return Site(lives, around, configure(around), _ask_sqlite(around.data), control)
+
+
+def configure(around: World, database_url: str = "") -> Path:
+    path = around.folder / "config.yaml"
+    path.write_text(yaml.safe_dump(around.config(database_url), allow_unicode=True))
+    return path
+
+
+async def episode(plan: Plan, lives: Lives, folder: Path, template: Path, report: Report) -> None:
+    """`folder` is made. A fault bears the episode's name."""
+    async with world(folder, template) as around:
+        await play(plan, settle(lives, around, plan.control), report)
+
+
+async def play(plan: Plan, site: Site, report: Report) -> None:
+    ledger, faults = Ledger(), []
+    people = everybody(site.around, ledger, plan.name, CROWD)
+    try:
+        async with _about(people) as talks:
+            faults += await _be_killed(plan, site, report)
+            for person in people:
+                person.is_leaving = True
+            seconds = await _recover(site, talks)
+        report.done_seconds = max(report.done_seconds, seconds)
+        if seconds > RECOVERY_SECONDS:
+            faults.append(f"all was done {seconds:.1f} s after the last start")
+    except TimeoutError as error:
+        faults.append(f"never at rest: {error}")
+    if code := await site.stop():
+        faults.append(f"the last life ended with {code}")
+    found = look(site.around, ledger, read(site.ask))
+    report.found.append(found)
+    report.faults += [f"[{plan.name}] {each}" for each in (*faults, *found.faults)]
+
+
+async def _be_killed(plan: Plan, site: Site, report: Report) -> list[str]:
+    """A life for each aim; what ended otherwise than it was meant to."""
+    faults = []
+    for aim in aims(plan, site.lives.ops):
+        await site.start(aim)
+        ended = await site.lives.ended()
+        if ended.code not in {-signal.SIGKILL, -signal.SIGALRM}:
+            faults.append(f"life {report.lives} ended by itself with {ended.code}")
+        report.add(ended.point)
+    return faults
+
+
+async def _recover(site: Site, talks: Sequence[asyncio.Task[None]]) -> float:
+    """A life that is not ended, until everything is at rest; the seconds until all that was cut was done."""
+    began = monotonic()
+    await site.start()
+    left = partial(_left, site, talks)
+    await until(lambda: not left(is_done), lambda: left(is_done))
+    seconds = monotonic() - began
+    await until(lambda: not left(at_rest), lambda: left(at_rest))
+    await asyncio.sleep(QUIET_SECONDS)
+    return seconds
+
+
+def _left(site: Site, talks: Sequence[asyncio.Task[None]], rest: Callable[[Ask], str]) -> str:
+    """What is not over yet; empty: nothing."""
+    if site.around.telegram.updates:
+        return f"{len(site.around.telegram.updates)} updates"
+    talking = [each for each in talks if not each.done()]
+    return f"{len(talking)} people talk" if talking else rest(site.ask)
+
+
+async def until(claim: Callable[[], bool], why_not: Callable[[], str] = str) -> None:
+    """TimeoutError, with what is in the way."""
+    try:
+        async with asyncio.timeout(REST_SECONDS):
+            while not claim():  # noqa: ASYNC110 - the servers tell nobody
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise TimeoutError(why_not()) from None
+
+
+@asynccontextmanager
+async def _about(people: Sequence[Person]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """People talk and tend; at the end all of it is over, and what failed in one is raised."""
+    talks = [asyncio.create_task(each.talk()) for each in people]
+    tends = [asyncio.create_task(each.tend()) for each in people]
+    try:
+        yield talks
+    finally:
+        for each in (*talks, *tends):
+            each.cancel()
+        for task in (*talks, *tends):
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _ask_sqlite(data: Path) -> Ask:
+    def ask(sql: str) -> Sequence[Sequence[object]]:
+        connection = sqlite(data / "patchbay.db")
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    return ask
+
+
+# ------------------------------------------------------------------------------------------ template
+
+
+async def make_template(lives: Lives, folder: Path) -> Path:
+    """A world in which the project is made and every chat is linked; episodes begin with a copy of it."""
+    async with world(folder) as around:
+        site = settle(lives, around)
+        await furnish(site)
+        connection = sqlite3.connect(around.data / "patchbay.db")
+        with connection:
+            for statement in FORGET:
+                connection.execute(statement)
+        connection.close()
+    return folder
+
+
+FORGET = tuple(f"DELETE FROM {table}" for table in ("inbox", "cursors", "posts", "buttons"))
+"""What was said: the platforms of the next world count their messages from the same number."""
+
+
+async def furnish(site: Site) -> None:
+    """One life, in which people say what the project is and who works where."""
+    await site.start()
+    people = everybody(site.around, Ledger(), "template", most=99)
+    first = people[0].place
+    await first.say("/create_project DEMO Demo acme/shop")
+    await until(lambda: any("linked to it" in each.text for each in first.seen()))
+    for each in people[:-1]:
+        before = len(each.place.seen())
+        await each.place.say(f"/link DEMO {AGENTS[int(each.name) % 3]}")
+        await until(partial(_has_more, each, before))
+    await until(lambda: not at_rest(site.ask))
+    assert await site.stop() == 0
+
+
+def _has_more(person: Person, before: int) -> bool:
+    return len(person.place.seen()) > before

@@ -143,8 +143,12 @@ class RunDesk:
         return run is not None
 
     async def answer(self, asked: RunId, cause: Cause, text: str, person: Person) -> None:
-        """One of the answers that a question offered. Conflict: it was answered before, or the run is over."""
+        """One of the answers that a question offered. Conflict: it was answered before, or the run is over.
+
+        Heard again, it wakes the run again: the bot may have died between the two.
+        """
         if await self._store.has_turn(cause):
+            await self._wake(asked, WordKind.TURN, str(cause))
             return
         run = await self._must_find(asked)
         if run.state is not RunState.WAITING or await self._store.next_turn(asked) is not None:

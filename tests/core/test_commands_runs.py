@@ -389,6 +389,26 @@ async def test_an_answer_that_is_offered_is_never_a_command(bot: WholeBot) -> No
     assert len(bot.agent.turns) == 2
 
 
+async def test_an_answer_wakes_its_run_though_the_bot_died_before_it_could(bot: WholeBot) -> None:
+    async def die(*_: object) -> None:
+        died.set()
+        await asyncio.Event().wait()
+
+    died, bot.agent.script = asyncio.Event(), [QUESTION]
+    await bot.linked()
+    await bot.ask("Paint it")
+    bot.engine.signal, signal = die, bot.engine.signal  # type: ignore[method-assign, assignment]
+    await bot.platform.press("Light blue")
+    await died.wait()
+
+    bot.engine.signal = signal  # type: ignore[method-assign]
+    await bot.restart()
+    await bot.quiet()
+
+    assert [turn.prompt for turn in bot.agent.turns] == ["Paint it", "Light blue"]
+    assert (await bot.only_run()).state is RunState.COMPLETED
+
+
 async def test_an_answer_is_taken_once(bot: WholeBot) -> None:
     bot.agent.script = [QUESTION, for_ever]
     await bot.linked()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -27,6 +26,7 @@ from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandb
 from core.posts import Posts
 from core.runs.live import Live
 from core.signs import Signs
+from core.tidying import Tidying
 from core.watch import Watch
 
 log = structlog.get_logger()
@@ -35,8 +35,6 @@ RECONNECT_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 QUIET_SECONDS = 5.0
 """How long a stop waits for what is being handled and said; what is left is taken up at the next start."""
 
-KEPT = timedelta(days=90)
-"""How long what was handled and sent is remembered: after that a button of an old post is out of date."""
 SWITCH_SECONDS = 0.0005
 """How long the engine's threads, which poll, may keep the loop from going on; Python's own is ten times that."""
 
@@ -59,6 +57,7 @@ class App:
     health: Health
     owners: Owners
     watch: Watch
+    tidying: Tidying
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
         """Start, await `main`, drain, stop; its result. BotError when it cannot start."""
@@ -95,7 +94,7 @@ class App:
                         self._launch(),
                         self.desk.runs.work(),
                         self.live.tick(),
-                        tick(self.desk.digests.due, self._tidy),
+                        tick(self.desk.digests.due, self.tidying.tidy),
                         self.owners.work(),
                         self.watch.work(),
                         beat(self.health.tally),
@@ -119,9 +118,6 @@ class App:
         self.desk.runs.free()
         gc.freeze()  # modules stay; looking through them for garbage again and again holds the loop up
         log.info("engine.ready")
-
-    async def _tidy(self) -> int:
-        return await self.store.prune(self.clock.now() - KEPT)
 
     async def _attend(self, platform: ChatPlatform) -> None:
         """Connect, take up what was left, and listen. A wrong token ends the start; an outage is waited out."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters.agents import AGENTS, AgentTools
+from adapters.agents.sessions import SessionFolder
 from adapters.chat import PLATFORMS, PlatformTools
 from adapters.engine import DbosEngine
 from adapters.forges import FORGES, ForgeTools, LocalConfig
@@ -38,10 +39,14 @@ from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
 from core.runs.steps import RunSteps
 from core.signs import Signs
+from core.tidying import Tidying
 from core.watch import Watch
 from core.watchers import Circuits
 
 NO_SANDBOX = "no sandbox works on the bot's machine; its owner runs `patchbay doctor` there, which says what to do"
+
+SESSIONS = "sessions"
+"""The folder in the data folder where agents keep what they remember."""
 
 
 def build(  # each may be replaced by a test or by the demo
@@ -132,6 +137,7 @@ def build(  # each may be replaced by a test or by the demo
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
         owners=Owners(alerts, posts, store, chats, owners, clock),
         watch=watch,
+        tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 
 
@@ -150,7 +156,7 @@ def _forges(config: Config, store: Store, circuits: Circuits) -> dict[str, Forge
 
 
 def _agents(config: Config, sandbox: Sandbox, circuits: Circuits) -> dict[str, Agent]:
-    tools = AgentTools(sandbox, config.data / "sessions", circuits)
+    tools = AgentTools(sandbox, config.data / SESSIONS, circuits)
     kinds = {name: AGENTS[str(getattr(section, "type"))] for name, section in config.agents.items()}  # noqa: B009
     agents = {name: kinds[name].build(name, section, tools) for name, section in config.agents.items()}
     if isinstance(sandbox, NoSandbox):

@@ -579,6 +579,8 @@ class Runs(Protocol):
     async def open_work_in(self, thread: ThreadRef) -> Work | None:
         """The newest."""
 
+    async def open_works(self) -> list[Work]: ...
+
     async def works(self, task: TaskKey) -> list[Work]:
         """Oldest first."""
 

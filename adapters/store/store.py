@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from adapters.store import migrating
@@ -66,20 +67,18 @@ class DatabaseStore(InboxPart, OutboxPart, ChatPart, ProjectPart, PullPart, RunP
             await self._database.lock.release()
 
     async def prune(self, before: datetime) -> int:
-        """Forget what was handled or sent before then; returns the number of rows.
+        """Forget what was handled or sent before then, a few hundred rows in each commit; returns their number.
 
         An inbox row stays for at least eight days, and whatever is not settled or not sent stays for ever.
         """
         old = to_micros(before)
         settled = min(old, to_micros(self._now() - DEDUPE))
 
-        async def job(tx: Transaction) -> int:
-            arrived = await tx.run("DELETE FROM inbox WHERE settled_at < ? RETURNING seq", settled)
-            said = await tx.run(f"DELETE FROM posts WHERE {_FINISHED} AND put_at < ? RETURNING seq", old)  # noqa: S608
-            await tx.run("DELETE FROM buttons WHERE NOT EXISTS (SELECT 1 FROM posts WHERE posts.key = buttons.post)")
-            return len(arrived) + len(said)
-
-        return await self._writer.write(job)
+        count = 0
+        for forget, limit in ((_forget_deliveries, settled), (_forget_posts, old)):
+            while some := await self._writer.write(partial(forget, before=limit)):
+                count += some
+        return count
 
     async def _prepare(self) -> None:
         await migrating.ensure(self._database)
@@ -89,4 +88,27 @@ class DatabaseStore(InboxPart, OutboxPart, ChatPart, ProjectPart, PullPart, RunP
             raise as_store_error(error) from error
 
 
-_FINISHED = "(state = 'rejected' OR (state = 'sent' AND shown >= version AND opens = ''))"
+AT_ONCE = 500
+"""Rows in one commit: whoever takes or sends a message meanwhile waits for some ten milliseconds."""
+
+
+async def _forget_deliveries(tx: Transaction, before: int) -> int:
+    return len(await tx.run(_DELIVERIES, before, AT_ONCE))
+
+
+async def _forget_posts(tx: Transaction, before: int) -> int:
+    rows = await tx.run(_POSTS, before, AT_ONCE)
+    await tx.run_many("DELETE FROM buttons WHERE post = ?", [(row["key"],) for row in rows])
+    return len(rows)
+
+
+_DELIVERIES = """
+DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox WHERE settled_at < ? ORDER BY settled_at LIMIT ?) RETURNING seq
+"""
+_POSTS = """
+DELETE FROM posts WHERE seq IN (
+    SELECT seq FROM posts WHERE put_at < ? AND (
+        state = 'rejected' OR (state = 'sent' AND shown >= version AND opens = '')
+    ) ORDER BY put_at LIMIT ?
+) RETURNING key
+"""

@@ -22,6 +22,9 @@ from core.ports import Clock, CommitMessage, Remote
 PUSH_TRIES = 3
 """Between two of them someone else has pushed to the same branch."""
 
+VIEW = "view"
+"""Owns what was fetched to be looked at alone."""
+
 DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "-M")
 
 
@@ -46,19 +49,14 @@ class GitWorkspaces:
         """Also while the agent works: it looks through a view and an index of its own and takes nothing away."""
         async with self._alone(checkout.project, checkout.run) as here:
             meta = await self._meta(here)
-            try:
-                await asyncio.to_thread(guest.lay_view, here)
-                git = await asyncio.to_thread(here.look)
-                await git.run("add", "--all", "--ignore-errors", accept=(0, 1))
+            async with self._looked(here) as git:
                 return _words(await git.run("diff", "--cached", *DIFF, meta.start))
-            finally:
-                await asyncio.to_thread(remove_folder, here.view)
 
     async def branch_diff(self, project: Project, branch: str, remote: Remote) -> str:
-        git = Git(place(self._data, project.key, RunId("view")).store)
+        git = Git(place(self._data, project.key, RunId(VIEW)).store)
         with translated():
             async with self._projects[project.key]:
-                seen = await self._lookout.look(git, remote, project.base, branch, "view")
+                seen = await self._lookout.look(git, remote, project.base, branch, VIEW)
             if not seen.branch_commit:
                 raise WorkspaceError(f"There is no branch {branch} in {remote.url}. Run the task first.")
             start = await merge_base(git, seen.base_commit, seen.branch_commit)
@@ -74,13 +72,49 @@ class GitWorkspaces:
             return await self._change(here, published)
 
     async def discard(self, run: RunId) -> None:
-        pattern = f"workspaces/*/runs/{check_run(run)}"
-        for folder in await asyncio.to_thread(lambda: list(self._data.glob(pattern))):
+        for folder in await self._folders(check_run(run)):
             async with self._alone(ProjectKey(folder.parent.parent.name), run) as here:
                 await asyncio.to_thread(remove_folder, here.run)
                 async with self._projects[ProjectKey(here.project.name)]:
                     await remotes.forget(Git(here.store), run)
                     await remotes.tidy(Git(here.store))
+
+    async def kept(self) -> list[RunId]:
+        return [RunId(each.name) for each in await self._folders("*")]
+
+    async def has_unpublished(self, run: RunId) -> bool:
+        for folder in await self._folders(check_run(run)):
+            async with self._alone(ProjectKey(folder.parent.parent.name), run) as here:
+                meta = await asyncio.to_thread(here.read)
+                if meta is not None and (not meta.is_published or await self._tree(here) != meta.tree):
+                    return True
+        return False
+
+    async def tidy(self) -> None:
+        for store in await asyncio.to_thread(lambda: list(self._data.glob("workspaces/*/git"))):
+            with translated():
+                async with self._projects[ProjectKey(store.parent.name)]:
+                    await remotes.forget(Git(store), VIEW)
+                    await remotes.tidy(Git(store))
+
+    async def _folders(self, run: str) -> list[Path]:
+        return await asyncio.to_thread(lambda: list(self._data.glob(f"workspaces/*/runs/{run}")))
+
+    async def _tree(self, here: Place) -> str:
+        """What would be committed now; the run's own index is not touched."""
+        async with self._looked(here) as git:
+            return await git.ask("write-tree")
+
+    @asynccontextmanager
+    async def _looked(self, here: Place) -> AsyncIterator[Git]:
+        """Everything is in the index of a view, also while the agent works."""
+        try:
+            await asyncio.to_thread(guest.lay_view, here)
+            git = await asyncio.to_thread(here.look)
+            await git.run("add", "--all", "--ignore-errors", accept=(0, 1))
+            yield git
+        finally:
+            await asyncio.to_thread(remove_folder, here.view)
 
     @asynccontextmanager
     async def _alone(self, project: ProjectKey, run: RunId) -> AsyncIterator[Place]:

@@ -69,11 +69,16 @@ class FakeWorkspaces:
     branches: dict[str, dict[str, str]] = field(default_factory=dict)
     messages: list[CommitMessage] = field(default_factory=list)
     discarded: list[RunId] = field(default_factory=list)
+    standing: list[RunId] = field(default_factory=list)
+    unpublished: set[RunId] = field(default_factory=set)
+    """Of runs whose checkouts stand."""
     fault: BotError | None = None
 
     async def prepare(self, run: RunId, project: Project, branch: str, remote: Remote) -> Checkout:
         if self.fault is not None:
             raise self.fault
+        if run not in self.standing:
+            self.standing.append(run)
         return Checkout(run, project.key, f"/work/{run}", branch, project.base, "0" * 40)
 
     async def diff(self, checkout: Checkout) -> str:
@@ -96,6 +101,20 @@ class FakeWorkspaces:
 
     async def discard(self, run: RunId) -> None:
         self.discarded.append(run)
+        if run in self.standing:
+            self.standing.remove(run)
+
+    async def kept(self) -> list[RunId]:
+        return list(self.standing)
+
+    async def has_unpublished(self, run: RunId) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        return run in self.unpublished
+
+    async def tidy(self) -> None:
+        if self.fault is not None:
+            raise self.fault
 
 
 def _diff(files: dict[str, str]) -> str:

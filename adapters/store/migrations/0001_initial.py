@@ -155,7 +155,12 @@ class Migration(migrations.Migration):
                 ("opens", Words(default="", generated=False, null=False, unique=False)),
                 ("put_at", Moment(generated=False, null=False, unique=False)),
             ],
-            options={"table": "posts", "app": "patchbay", "pk_attr": "seq"},
+            options={
+                "table": "posts",
+                "app": "patchbay",
+                "indexes": [Index(fields=["put_at"], name="posts_put")],
+                "pk_attr": "seq",
+            },
             bases=["Model"],
         ),
         ops.CreateModel(

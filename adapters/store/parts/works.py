@@ -28,6 +28,9 @@ class WorkPart(Part):
     async def open_work_in(self, thread: ThreadRef) -> Work | None:
         return next((work for work in reversed(self._known.works.values()) if work.thread == thread), None)
 
+    async def open_works(self) -> list[Work]:
+        return list(self._known.works.values())
+
     async def works(self, task: TaskKey) -> list[Work]:
         return [work_of(row) for row in await self._rows(models.WorkRow.filter(task=task).order_by("seq"))]
 

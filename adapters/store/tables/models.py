@@ -67,6 +67,7 @@ class PostRow(Row):
 
     class Meta:
         table = "posts"
+        indexes = (Index(fields=("put_at",), name="posts_put"),)
 
 
 class ButtonRow(Row):

@@ -90,6 +90,8 @@ class RunSteps:
         agent = self.agents.get(run.agent)
         if agent is None:
             return _failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
+        # Before the attempt: each question about a cut turn then has a history of its own, which names its answer.
+        run = await self.store.move(run_id, RunState.RUNNING, self.clock.now())
         is_new = await self.store.begin_turn(run_id, turn.number, attempt)
         is_first = is_new and turn.state is TurnState.QUEUED
         if not (is_first or (is_new and again) or agent.can_repeat):
@@ -204,7 +206,6 @@ class RunSteps:
     # --------------------------------------------------------------------------------------- helpers
 
     async def _take(self, run: Run, turn: Turn, agent: Agent, checkout: Checkout, *, is_retry: bool) -> Outcome:
-        run = await self.store.move(run.id, RunState.RUNNING, self.clock.now())
         self._progress(run)
         self.signs.put(run.thread, run.message, SignKind.WORKING)
         work = await self.work_of(run)

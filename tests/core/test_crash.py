@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +93,32 @@ async def test_a_turn_that_was_resumed_and_cut_again_is_asked_about_again(bot: W
     await bot.quiet()
     assert [turn.is_retry for turn in bot.agent.turns] == [False, True, True]
     assert (await bot.only_run()).state is RunState.COMPLETED
+
+
+async def test_each_question_about_a_cut_turn_takes_an_answer_of_its_own(bot: WholeBot) -> None:
+    async def begin_and_die(*given: Any) -> bool:
+        await begin_turn(*given)
+        died.set()
+        await asyncio.Event().wait()
+        return True
+
+    died, begin_turn, bot.agent.script = asyncio.Event(), bot.store.begin_turn, [for_ever]
+    await bot.linked()
+    await bot.said("Mend it")
+    await bot.agent.began.wait()
+    await bot.restart()
+    await bot.quiet()
+    bot.store.begin_turn = begin_and_die  # type: ignore[method-assign]
+    await bot.platform.press("Resume")
+    await died.wait()
+
+    bot.store.begin_turn = begin_turn  # type: ignore[method-assign]
+    await bot.restart()
+    await bot.quiet()
+    await bot.platform.press("Discard")
+    await bot.quiet()
+
+    assert (await bot.only_run()).state is RunState.CANCELLED
 
 
 async def test_a_cut_turn_is_taken_again_where_the_agent_can(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
 from adapters.store import DatabaseStore
 from adapters.system import SystemClock, free_bytes
+from adapters.tracing import open_tracer
 from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
@@ -39,6 +40,7 @@ from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
 from core.runs.steps import RunSteps
 from core.signs import Signs
+from core.tracing import NoTracer
 from core.tidying import Tidying
 from core.watch import Watch
 from core.watchers import Circuits
@@ -64,8 +66,9 @@ def build(  # each may be replaced by a test or by the demo
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
     circuits = AllCircuits(clock)
+    tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
-    forges = _forges(config, store, circuits)
+    forges = _forges(config, ForgeTools(config.data, store, circuits, tracer))
     agents = _agents(config, sandbox, circuits)
     tally = Tally()
     alerts = Alerts(clock, tally)
@@ -93,9 +96,11 @@ def build(  # each may be replaced by a test or by the demo
         signs,
         clock,
         runs.free,
+        alerts,
         turn_seconds=config.limits.turn_seconds,
         answer_seconds=config.limits.answer_hours * 3600,
         language=config.language,
+        zone=config.time_zone,
         redact=redact,
         meter=tally,
     )
@@ -119,7 +124,7 @@ def build(  # each may be replaced by a test or by the demo
     authority = Authority(owners, [Grant(*each) for each in config.access.people], store)
     conversation = Conversation(desk, authority, signs)
     posts.when_opened(conversation.opened)
-    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts)
+    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
     least_room = config.limits.free_mb * 1_000_000
     watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
     return App(
@@ -132,11 +137,12 @@ def build(  # each may be replaced by a test or by the demo
         live=live,
         signs=signs,
         desk=desk,
-        flows={RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow},
+        flows={RUN_FLOW: RunFlow(steps, alerts, tracer), DIGEST_FLOW: digests.flow},
         clock=clock,
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
         owners=Owners(alerts, posts, store, chats, owners, clock),
         watch=watch,
+        tracer=tracer,
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 
@@ -146,9 +152,8 @@ def _platforms(config: Config, circuits: Circuits) -> dict[str, ChatPlatform]:
     return {name: PLATFORMS[name].build(section, tools) for name, section in config.platforms.items()}
 
 
-def _forges(config: Config, store: Store, circuits: Circuits) -> dict[str, Forge]:
+def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
     """The local forge is always there, last: a project needs no repository to begin."""
-    tools = ForgeTools(config.data, store, circuits)
     sections = {**config.forges}
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}

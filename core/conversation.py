@@ -26,6 +26,7 @@ PAIRED = "🔑 You are now an owner of this bot. Say /help to see what I underst
 TAKEN = {
     Taken.NEXT: "📥 Noted: the agent gets this as soon as its present turn is done.",
     Taken.ANSWER: "",
+    Taken.PARKED: "📥 Noted: the agent's usage cap is reached. It gets this when it has gone on with what it was at.",
     Taken.RESUMES: "▸ Going on: the turn that was cut is taken again first, then this.",
 }
 UNOPENED = "😵 I could not begin that; the owner's log says why. Say it again here to try once more."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -12,3 +13,10 @@ def is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def local_time(when: datetime, now: datetime, zone: str) -> str:
+    """`15:20 (Europe/Berlin)`; on another day `Tue 24 Nov, 15:20 (Europe/Berlin)`. Rounded up to the minute."""
+    there = (when + timedelta(seconds=59)).astimezone(ZoneInfo(zone))
+    is_today = there.date() == now.astimezone(ZoneInfo(zone)).date()
+    return f"{there:%H:%M} ({zone})" if is_today else f"{there:%a} {there.day} {there:%b}, {there:%H:%M} ({zone})"

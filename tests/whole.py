@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.store import DatabaseStore
+from core.alerts import Alerts
 from core.authority import Authority, Grant
 from core.commands import Desk
 from core.conversation import Conversation
@@ -76,6 +77,7 @@ class WholeBot:
         self.posts = Posts(self.store, platforms, self.clock, is_quiet=QuietHours(self.store, self.clock))
         self.live = Live(self.posts, self.clock)
         self.signs = Signs(platforms)
+        self.alerts = Alerts(self.clock)
         self.runs = WatchedDesk(
             self.store,
             self.engine,
@@ -96,6 +98,8 @@ class WholeBot:
             self.signs,
             self.clock,
             self.runs.free,
+            self.alerts,
+            zone="Europe/Berlin",
         )
         self.digests = Digests(self.store, self.engine, self.posts, self.clock)
         self.desk = Desk(

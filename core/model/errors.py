@@ -5,6 +5,8 @@ Each says what happened, that the work is safe where that is so, and the one nex
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class BotError(Exception):
     """Expected. `str(error)` is shown as it is."""
@@ -85,7 +87,19 @@ class AgentUnready(AgentError):
 
 
 class AgentLimit(AgentError):
-    """A limit on steps, seconds or tokens, or the provider's usage cap, ended the turn."""
+    """A limit on steps, seconds or tokens, or a usage cap of which nobody knows when it resets, ended the turn."""
+
+
+class AgentCapped(AgentLimit):
+    """The provider's usage cap is reached; `resets_at` (aware) says until when. The turn can be taken again then."""
+
+    def __init__(self, text: str, resets_at: datetime) -> None:
+        super().__init__(text)
+        self.resets_at = resets_at
+
+
+class CutTooOften(BotError):
+    """Restarts cut one step of a run again and again, so it is not begun once more by itself."""
 
 
 class SandboxError(BotError):

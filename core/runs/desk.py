@@ -50,6 +50,8 @@ class Taken(StrEnum):
 
     NEXT = "next"
     ANSWER = "answer"
+    PARKED = "parked"
+    """The run waits for a usage cap to reset; this comes after the turn that it takes again then."""
     RESUMES = "resumes"
     """The run waited because a turn of it was cut: saying anything takes that turn again, then what was said."""
 
@@ -110,6 +112,8 @@ class RunDesk:
         if turn is None:
             return None
         taken = await self._taken(turn.run)
+        if taken is Taken.PARKED:
+            return taken
         await self._wake(turn.run, WordKind.RESUME if taken is Taken.RESUMES else WordKind.TURN, str(cause))
         return taken
 
@@ -259,6 +263,8 @@ class RunDesk:
         run = await self._must_find(run_id)
         if run.state is not RunState.WAITING:
             return Taken.NEXT
+        if run.parked_until is not None:
+            return Taken.PARKED
         turn = await self._store.next_turn(run_id)
         return Taken.RESUMES if turn is not None and turn.state is TurnState.OPEN else Taken.ANSWER
 

@@ -5,6 +5,7 @@ What each step does is in `core.runs.steps`; here is only their order. A changed
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import structlog
@@ -12,9 +13,9 @@ import structlog
 from core.alerts import AlertKind, Alerts
 from core.model.codec import Json
 from core.model.errors import BotError
-from core.model.work import Checkout, RunId
+from core.model.work import Checkout, RunId, Usage
 from core.ports import Flow
-from core.runs.outcome import Outcome, OutcomeKind, Published, WordKind
+from core.runs.outcome import CUT_KINDS, WAITING_KINDS, Outcome, OutcomeKind, Published, WordKind
 from core.runs.steps import RunSteps
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 RUN_FLOW = "run.v1"
 WORD = "word"
 """The topic under which a waiting run hears that something was said, pressed or stopped."""
+MOST_CAPS = 5
+"""How often one turn waits for the reset of a usage cap."""
 
 
 class RunFlow:
@@ -47,12 +50,18 @@ class RunFlow:
 
     async def _go(self, flow: Flow, run: RunId) -> None:
         checkout = await flow.step("prepare", Checkout, self._steps.prepare, run)
-        number, again, is_over = 0, False, False
+        number, caps, again, is_over = 0, 0, False, False
+        spent = Usage()
         while not is_over:
             number += 1
             outcome = await flow.step(f"turn-{number}", Outcome, self._steps.turn, run, checkout, again, number)
             again = False
-            if outcome.kind in {OutcomeKind.ASKED, OutcomeKind.CUT, OutcomeKind.IDLE}:
+            outcome = replace(outcome, usage=spent + outcome.usage)
+            caps = caps + 1 if outcome.kind is OutcomeKind.CAPPED else 0
+            if caps > MOST_CAPS:
+                outcome, caps = self._steps.worn_out(outcome, MOST_CAPS), 0
+            spent = outcome.usage if outcome.kind in CUT_KINDS | {OutcomeKind.CAPPED} else Usage()
+            if outcome.kind in WAITING_KINDS:
                 word = await self._word(flow, run, number, outcome)
                 if word is WordKind.DISCARD:
                     await flow.step("discard", bool, self._steps.discard, run)
@@ -61,21 +70,27 @@ class RunFlow:
                     again = True
                     continue
                 outcome = self._steps.unanswered(outcome)
-            published = await flow.step(f"publish-{number}", Published, self._steps.publish, run, checkout, outcome)
+            publish = self._steps.publish
+            published = await flow.step(f"publish-{number}", Published, publish, run, checkout, outcome, number)
             is_over = await flow.step(f"finish-{number}", bool, self._steps.finish, run, outcome, published)
 
     async def _word(self, flow: Flow, run: RunId, number: int, outcome: Outcome) -> WordKind:
-        """Ask, and wait as long as a person may take.
+        """Ask, and wait as long as a person may take, or until the usage cap resets: then it resumes.
 
-        What was said before a turn was cut does not decide whether it is taken again.
+        What was said before a turn was cut or capped does not decide whether it is taken again.
         """
+        seconds = self._steps.answer_seconds
         if outcome.kind is not OutcomeKind.IDLE:
-            await flow.step(f"ask-{number}", bool, self._steps.ask, run, outcome, number)
+            seconds = await flow.step(f"ask-{number}", float, self._steps.ask, run, outcome, number)
         while True:
-            word = await flow.wait(WORD, self._steps.answer_seconds)
-            kind = WordKind.NONE if word is None else WordKind(str(cast("dict[str, Json]", word)["kind"]))
-            if kind is not WordKind.TURN or outcome.kind is not OutcomeKind.CUT:
+            word = await flow.wait(WORD, seconds)
+            if word is None:
+                return WordKind.RESUME if outcome.kind is OutcomeKind.CAPPED else WordKind.NONE
+            kind = WordKind(str(cast("dict[str, Json]", word)["kind"]))
+            if kind is not WordKind.TURN or outcome.kind in {OutcomeKind.ASKED, OutcomeKind.IDLE}:
                 return kind
+            if outcome.kind is OutcomeKind.CAPPED:
+                seconds = await flow.step(f"left-{number}", float, self._steps.left, outcome)
 
 
 def _broken(run: RunId) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from core.model.chat import Button, Post, Style
@@ -15,9 +16,18 @@ class OutcomeKind(StrEnum):
     STOPPED = "stopped"
     CUT = "cut"
     """An attempt of this turn was cut, and the agent cannot simply take it again."""
+    QUARANTINED = "quarantined"
+    """So many attempts of this turn were cut that it is not taken again without being asked for."""
+    CAPPED = "capped"
+    """The provider's usage cap is reached: the turn is taken again when it resets."""
     FAILED = "failed"
     IDLE = "idle"
     """There was nothing to do: what woke the run had been taken up already."""
+
+
+CUT_KINDS = frozenset({OutcomeKind.CUT, OutcomeKind.QUARANTINED})
+WAITING_KINDS = CUT_KINDS | {OutcomeKind.ASKED, OutcomeKind.IDLE, OutcomeKind.CAPPED}
+"""After these the run waits."""
 
 
 class WordKind(StrEnum):
@@ -33,7 +43,10 @@ class WordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn ended. `answer` is the agent's, or what went wrong."""
+    """How a turn ended. `answer` is the agent's, or what went wrong. `resets_at`: when CAPPED, the end of that.
+
+    `cuts`: how many attempts of the turn were cut, where it was.
+    """
 
     kind: OutcomeKind
     number: int = 0
@@ -42,6 +55,8 @@ class Outcome:
     options: tuple[str, ...] = ()
     subject: str = ""
     usage: Usage = field(default_factory=Usage)
+    resets_at: datetime | None = None
+    cuts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +87,3 @@ def question_post(run: Run, outcome: Outcome) -> Post:
     text = "\n\n".join(part for part in (outcome.answer, f"❓ **{outcome.question}**") if part)
     rows = tuple((Button(option[:40], f"/answer {run.id} {option}", Style.PRIMARY),) for option in outcome.options)
     return Post(text if outcome.options else f"{text}\n\n*Answer here, and I go on.*", rows)
-
-
-def cut_post(run: Run) -> Post:
-    text = (
-        f"♻️ **I restarted, and `{run.title}` was cut.** {run.agent} cannot simply go on where it was; what it had "
-        "done to the files is still there. Shall it start this turn again on top of that?"
-    )
-    buttons = (
-        Button("Resume", f"/resume {run.id}", Style.PRIMARY),
-        Button("Discard", f"/discard {run.id}", Style.DANGER),
-        Button("Show diff", f"/diff {run.id}"),
-    )
-    return Post(text, (buttons,))

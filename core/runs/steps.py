@@ -9,9 +9,10 @@ from datetime import datetime
 
 import structlog
 
+from core.alerts import AlertKind, Alerts
 from core.meter import NoMeter
 from core.model.chat import Post, PostKey, Priority, SignKind
-from core.model.errors import AgentUnready, BotError, NotFound
+from core.model.errors import AgentCapped, AgentUnready, BotError, CutTooOften, NotFound
 from core.model.events import TurnAsk, TurnEnd
 from core.model.work import (
     Change,
@@ -26,17 +27,22 @@ from core.model.work import (
     TurnState,
     Work,
 )
-from core.ports import Agent, Clock, CommitMessage, Forge, Meter, PullDraft, Redact, Store, Workspaces
+from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
 from core.runs.answer import UNPUBLISHED, bounded, final_post, kept, left_post, publish_button
+from core.runs.cards import asking, quarantined_words
+from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
-from core.runs.outcome import Outcome, OutcomeKind, Published, cut_post, end_state, question_post, words
-from core.runs.progress import anchor_post, fit_for_code
+from core.runs.outcome import CUT_KINDS, Outcome, OutcomeKind, Published, end_state, words
+from core.runs.progress import anchor_post
 from core.signs import Signs
 
 log = structlog.get_logger()
 
-SUBJECT_LENGTH = 72
+MOST_CUTS = 3
+"""Restarts that may cut one step of a run; after these it is not begun again by itself."""
+LEAST_PARKED_SECONDS = 60.0
+"""So that a reset in the past does not make a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,12 @@ class RunSteps:
     signs: Signs
     clock: Clock
     on_end: Callable[[], None]
+    alerts: Alerts
     turn_seconds: float = 3600.0
     answer_seconds: float = 24 * 3600.0
     language: str = "en"
+    zone: str = "UTC"
+    """Of chats that chose none."""
     redact: Redact = str
     """For commits and pull requests, which are read by more people than the chat."""
     meter: Meter = field(default_factory=NoMeter)
@@ -65,6 +74,7 @@ class RunSteps:
         """The workspace, ready. What goes wrong is raised for the flow to tell."""
         run = await self.store.move(run_id, RunState.PLANNING, self.clock.now())
         self._progress(run)
+        await self._begin(run, "prepare", "prepared its workspace")
         work = await self.work_of(run)
         project = await self._project(work)
         forge = self.forge(project)
@@ -90,12 +100,16 @@ class RunSteps:
         agent = self.agents.get(run.agent)
         if agent is None:
             return _failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
+        attempts = await self.store.begin_step(run_id, f"turn-{attempt}")
         # Before the attempt: each question about a cut turn then has a history of its own, which names its answer.
         run = await self.store.move(run_id, RunState.RUNNING, self.clock.now())
         is_new = await self.store.begin_turn(run_id, turn.number, attempt)
         is_first = is_new and turn.state is TurnState.QUEUED
-        if not (is_first or (is_new and again) or agent.can_repeat):
-            return Outcome(OutcomeKind.CUT, turn.number)
+        if not (is_first or (is_new and again)):
+            if attempts > MOST_CUTS:
+                return Outcome(OutcomeKind.QUARANTINED, turn.number, cuts=attempts - 1)
+            if not agent.can_repeat:
+                return Outcome(OutcomeKind.CUT, turn.number)
         # Asked for again: what the engine keeps is where it stood when the run began, perhaps in another data folder.
         stands = await self._checkout(run, await self.work_of(run))
         began = self.clock.now()
@@ -103,38 +117,55 @@ class RunSteps:
         self._measure(run.agent, outcome, began)
         return outcome
 
-    async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> bool:
-        """Put the question, or say that the run was cut, each time it was; it waits from now on."""
-        run = await self.store.move(run_id, RunState.WAITING, self.clock.now())
+    async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> float:
+        """Say what it waits for, each time it does; it waits from now on. The most seconds that it does so."""
+        key = PostKey(f"{'cut' if outcome.kind in CUT_KINDS else 'ask'}:{run_id}:{attempt}")
+        now = self.clock.now()
+        run = await self.store.park(run_id, now, key, outcome.resets_at)
         self.live.rest(run_id)
         self.on_end()
-        if outcome.kind is OutcomeKind.CUT:
-            await self.posts.say(
-                PostKey(f"cut:{run_id}:{attempt}"), run.thread, cut_post(run), Priority.APPROVAL
-            )
-            await self._show(run, "I restarted in the middle of this run")
-        else:
+        if outcome.kind is OutcomeKind.ASKED:
             await self.store.finish_turn(run_id, outcome.number, outcome.usage)
-            await self.posts.say(
-                PostKey(f"ask:{run_id}:{outcome.number}"), run.thread, question_post(run, outcome), Priority.APPROVAL
-            )
-            await self._show(run, "Waiting for your answer")
-        return True
+        zone = (await self.store.settings(run.thread.room)).zone or self.zone
+        post, shown = asking(run, outcome, now, zone)
+        await self.posts.say(key, run.thread, post, Priority.APPROVAL)
+        await self._show(run, shown)
+        if outcome.kind is OutcomeKind.QUARANTINED:
+            self.alerts.raise_(AlertKind.RUN_QUARANTINED, quarantined_words(run, outcome.cuts), run_id)
+        return await self.left(outcome, LEAST_PARKED_SECONDS)
+
+    async def left(self, outcome: Outcome, least: float = 1.0) -> float:
+        """Seconds that a run waits from now on."""
+        if outcome.resets_at is None:
+            return self.answer_seconds
+        return max(least, (outcome.resets_at - self.clock.now()).total_seconds())
+
+    def worn_out(self, outcome: Outcome, caps: int) -> Outcome:
+        """The cap was reached again as often as it had reset."""
+        text = f"{outcome.answer}\n\nI waited for its reset {caps} times, and it was reached again each time."
+        return replace(outcome, kind=OutcomeKind.FAILED, answer=f"{text} Say how to go on, perhaps with another agent.")
 
     def unanswered(self, outcome: Outcome) -> Outcome:
         """Nobody answered for as long as a person may take: silence is no."""
         hours = self.answer_seconds / 3600
         return replace(outcome, kind=OutcomeKind.STOPPED, answer=f"Nobody answered for {hours:g} hours.")
 
-    async def publish(self, run_id: RunId, checkout: Checkout, outcome: Outcome) -> Published:
+    async def publish(self, run_id: RunId, checkout: Checkout, outcome: Outcome, attempt: int) -> Published:
         """Commit and push what changed, and open the pull request when the agent is done."""
         run = await self._run(run_id)
+        try:
+            await self._begin(run, f"publish-{attempt}", "published what it did")
+        except CutTooOften as error:
+            return Published(problem=str(error))
+        return await self._publish(run, checkout, outcome)
+
+    async def _publish(self, run: Run, checkout: Checkout, outcome: Outcome) -> Published:
         work = await self.work_of(run)
         change: Change | None = None
         try:
             project = await self._project(work)
             forge = self.forge(project)
-            message = await self._message(run, work, outcome)
+            message = commit_message(run, work, outcome, self.redact)
             change = await self.workspaces.publish(checkout, message, forge.remote(project))
             if change is None or outcome.kind is not OutcomeKind.DONE or work.pull is not None:
                 return Published(change, work.pull)
@@ -186,7 +217,7 @@ class RunSteps:
     async def publish_again(self, run: Run, work: Work) -> Published:
         """What a run could not publish, from the checkout that was kept for it; the pull request is another's ask."""
         checkout = await self._checkout(run, work)
-        published = await self.publish(run.id, checkout, Outcome(OutcomeKind.STOPPED))
+        published = await self._publish(run, checkout, Outcome(OutcomeKind.STOPPED))
         if not published.problem:
             await self.workspaces.discard(run.id)
         return published
@@ -194,8 +225,8 @@ class RunSteps:
     async def open_pull(self, work: Work, project: Project, run: Run) -> PullRequest:
         """The pull request of a work: found or made, kept, and its task in review. Named after the task it is for."""
         task = await self.store.task(work.task) if work.task is not None else None
-        title = _cut(self.redact(f"{task.key}: {task.title}" if task else run.title))
-        body = self.redact(_pull_body(run, work))
+        title = cut(self.redact(f"{task.key}: {task.title}" if task else run.title))
+        body = self.redact(pull_body(run, work))
         draft = PullDraft(work.branch, project.base, title, body, str(run.id))
         pull = await self.forge(project).open_pull_request(project, draft)
         await self.store.put_pull(work.id, pull)
@@ -226,6 +257,10 @@ class RunSteps:
         except StoppedError:
             await self._keep_session(run, self.live.progress(run.id).session)
             return Outcome(OutcomeKind.STOPPED, turn.number, usage=self.live.progress(run.id).usage)
+        except AgentCapped as cap:
+            await self._keep_session(run, self.live.progress(run.id).session)
+            usage = self.live.progress(run.id).usage
+            return Outcome(OutcomeKind.CAPPED, turn.number, str(cap), usage=usage, resets_at=cap.resets_at)
         except BotError as error:
             await self._keep_session(run, self.live.progress(run.id).session)
             return replace(_failed(turn, error), usage=self.live.progress(run.id).usage)
@@ -247,6 +282,16 @@ class RunSteps:
         self.meter.count("tokens", outcome.usage.output_tokens, agent=agent, direction="out")
         self.meter.count("cost_dollars", outcome.usage.cost or 0.0, agent=agent)
 
+    async def _begin(self, run: Run, step: str, doing: str) -> None:
+        """CutTooOften: restarts have cut this step again and again, so it may be what makes them."""
+        attempts = await self.store.begin_step(run.id, step)
+        if attempts <= MOST_CUTS:
+            return
+        self.alerts.raise_(AlertKind.RUN_QUARANTINED, quarantined_words(run, attempts - 1), run.id)
+        raise CutTooOften(
+            f"I was restarted {attempts - 1} times while I {doing}, so I don't try it again by myself. The owner knows."
+        )
+
     async def _checkout(self, run: Run, work: Work) -> Checkout:
         """The one that stands; where it is gone, a new one of what is published."""
         project = await self._project(work)
@@ -255,17 +300,6 @@ class RunSteps:
     async def _keep_session(self, run: Run, session: str) -> None:
         if session:
             await self.store.put_session(run.work, run.agent, session)
-
-    async def _message(self, run: Run, work: Work, outcome: Outcome) -> CommitMessage:
-        asked = f"{work.task}: {run.title.removeprefix(f'{work.task} ')}" if work.task else run.title
-        subject = outcome.subject or asked
-        agent = f"Co-authored-by: {run.agent} <{run.agent}@agents.invalid>"
-        turns = "" if outcome.kind is OutcomeKind.DONE else "Unfinished: the run was ended before the agent was done."
-        return CommitMessage(
-            subject=_cut(self.redact(subject)),
-            description=self.redact(turns or f"Asked by {_who(run)}."),
-            trailers=(agent, f"Patchbay-Run: {run.id}"),
-        )
 
     async def _say_end(self, run: Run, outcome: Outcome, published: Published, state: RunState, *, more: bool) -> None:
         work = await self.work_of(run)
@@ -363,20 +397,3 @@ def _arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
     if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
         return tuple(turn.text.split())
     return tuple(turn.text.partition("\n\n")[2].split())
-
-
-def _pull_body(run: Run, work: Work) -> str:
-    """A name rings at nobody there, and no title hides what follows it."""
-    asked = f"Asked by {_who(run)} on {run.asked_by.platform.capitalize()}"
-    task = f" as {work.task}" if work.task else ""
-    return f"{run.title}\n\n{asked}{task}; done by {run.agent}.".replace("<!--", "&lt;!--")
-
-
-def _who(run: Run) -> str:
-    """A name is what a person or a platform makes it: one line, so that it forges no trailer, and no mention."""
-    return fit_for_code(run.asked_by.name).replace("@", "@\u2060") or run.asked_by.id
-
-
-def _cut(subject: str) -> str:
-    line = " ".join(subject.split())
-    return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 1].rstrip() + "…"

@@ -1,0 +1,72 @@
+"""How a run that waits says why: it was cut, cut again and again, or the provider's usage cap is reached."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.model.chat import Button, Post, Style
+from core.model.work import Run
+from core.runs.outcome import Outcome, OutcomeKind, question_post
+from core.runs.progress import elapsed, stop_button
+from core.zones import local_time
+
+SAFE = "What was changed is safe in the bot's workspace."
+
+
+def asking(run: Run, outcome: Outcome, now: datetime, zone: str) -> tuple[Post, str]:
+    """What a run that waits says in its thread, and in its anchor."""
+    match outcome.kind:
+        case OutcomeKind.CAPPED:
+            until = local_time(outcome.resets_at or now, now, zone)
+            return capped_post(run, outcome, now, zone), f"⏸ Usage cap reached: goes on by itself at {until}"
+        case OutcomeKind.QUARANTINED:
+            return quarantined_post(run, outcome.cuts), f"🚧 Cut by {outcome.cuts} restarts: waits for your decision"
+        case OutcomeKind.CUT:
+            return cut_post(run), "I restarted in the middle of this run"
+    return question_post(run, outcome), "Waiting for your answer"
+
+
+def cut_post(run: Run) -> Post:
+    text = (
+        f"♻️ **I restarted, and `{run.title}` was cut.** {run.agent} cannot simply go on where it was; what it had "
+        "done to the files is still there. Shall it start this turn again on top of that?"
+    )
+    return Post(text, (decision_buttons(run),))
+
+
+def quarantined_post(run: Run, cuts: int) -> Post:
+    text = (
+        f"🚧 **`{run.title}` was cut by {cuts} restarts, so I don't take it up again by myself.** It may be what took "
+        f"me down; the owner is told. {SAFE} Resume tries once more."
+    )
+    return Post(text, (decision_buttons(run),))
+
+
+def quarantined_words(run: Run, cuts: int) -> str:
+    """For the owner."""
+    return (
+        f"“{run.title}” (run `{run.id[:8]}`, agent {run.agent}) was cut by {cuts} restarts at the same step and is not "
+        "taken up again by itself: it may be what takes the bot down. What it did is safe; the log says what it was at."
+    )
+
+
+def capped_post(run: Run, outcome: Outcome, now: datetime, zone: str) -> Post:
+    """`outcome.resets_at` is set."""
+    reset = outcome.resets_at or now
+    wait = elapsed((reset - now).total_seconds())
+    text = (
+        f"⏸ **{run.title}** · {run.agent}\n\n{outcome.answer}\n\n"
+        f"The cap resets at **{local_time(reset, now, zone)}**, in {wait}; then I go on by myself where it stopped. "
+        f"{SAFE} What you say meanwhile comes after that."
+    )
+    resume = Button("Resume now", f"/resume {run.id}", Style.PRIMARY)
+    return Post(text, ((resume, stop_button(run)),))
+
+
+def decision_buttons(run: Run) -> tuple[Button, ...]:
+    """For a turn that was cut."""
+    return (
+        Button("Resume", f"/resume {run.id}", Style.PRIMARY),
+        Button("Discard", f"/discard {run.id}", Style.DANGER),
+        Button("Show diff", f"/diff {run.id}"),
+    )

@@ -16,7 +16,8 @@ from core.meter import NoMeter
 from core.model.chat import ChatRef, Post, PostKey, Priority, ThreadRef
 from core.model.codec import Json
 from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Redact, SendState
-from core.sender import Opened, Sender
+from core.sender import Sender
+from core.sending import Opened
 
 log = structlog.get_logger()
 
@@ -56,7 +57,7 @@ class Posts:
             return
         silent = self._is_quiet is not None and await self._is_quiet(thread.room)
         pieces = platform.split(replace(blackened(post, self._redact), silent=silent))
-        starts_now = self._sender.sends_at_once(thread.room)
+        starts_now = self._sender.sends_at_once(thread.room, priority)
         rows = [
             Outgoing(
                 key=key if number == 0 else PostKey(f"{key}#{number + 1}"),
@@ -76,7 +77,7 @@ class Posts:
         self._sender.settling.add(key)
         try:
             post = blackened(post, self._redact)
-            wanted = await self._store.want(key, await self._sender.with_label(key, post))
+            wanted = await self._store.want(key, post)
         finally:
             self._sender.settling.discard(key)
         if wanted is not None:
@@ -94,7 +95,7 @@ class Posts:
             if row.key in known or row.thread.platform != platform:
                 continue
             if row.state is not SendState.SENT:
-                doubtful = row.state is SendState.SENDING
+                doubtful = row.state is SendState.SENDING and not row.is_twice
                 self._sender.queue(replace(row, state=SendState.UNKNOWN) if doubtful else row)
             elif row.ref is not None and row.opens is not None:
                 await self._sender.open(row, row.ref)
@@ -119,8 +120,3 @@ class Posts:
     def oldest(self) -> datetime | None:
         """Since when the oldest of the posts that are not sent waits, in this life of the bot."""
         return self._sender.oldest()
-
-    @property
-    def unknown(self) -> int:
-        """Sends whose fate could not be found out, since the start."""
-        return self._sender.unknown

@@ -1,38 +1,34 @@
 """The sender: one chat, one call at a time, until what is wanted is shown. It alone calls `post` and `edit`.
 
-A send whose fate is unknown is looked up, never blindly repeated.
+When a call is refused for now, the chat waits as long as it was told to, and then what is most urgent goes first.
+How one post comes to stand, whatever is lost on the way, is in `core.sending`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from core.meter import outcome_of
-from core.model.chat import ChatRef, Post, PostKey, PostRef, ThreadRef
-from core.model.codec import Json
-from core.model.errors import ChatBusy, ChatError, NotSupported, PostGone, SendUnknown, StoreError
+from core.model.chat import ChatRef, Post, PostKey, PostRef, Priority, ThreadRef
+from core.model.errors import ChatBusy, ChatError, PostGone, SendUnknown
+from core.pace import Pace, SharesEdits
 from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Paced, SendState
 from core.rooms import Room
+from core.sending import Opened, Sending, TwiceUnknown, kept, notice, pause, worded
 
 log = structlog.get_logger()
 
-MAYBE_TWICE = "♻️ *The connection broke while I said this; you may have read it before.*\n\n"
-BACK_OFF_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
-"""Between tries of one post; the last one repeats. No post is given up because the platform is down."""
+LEAST_BUSY_SECONDS = 0.1
+"""A platform that asks to wait for no time at all is not asked again at once."""
 
-KNOWN_LABELS = 1000
-"""Of so many posts it is remembered whether they bear the label; of others the store is asked."""
-
-EDIT_TRIES = 3
-"""An edit that fails so often is left: the next one, or the final post, says more."""
-
-Opened = Callable[[Json, PostRef], Awaitable[None]]
-"""Called when a post that opens a thread stands: with the ask that waited for it. Idempotent."""
+SHARED_PROGRESS_AHEAD = 5
+SHARED_LAST_WORDS_AHEAD = 10
+"""Edits by which all chats together may be ahead, where they are counted so: what passes, and what is to stay."""
 
 
 class Sender:
@@ -40,17 +36,16 @@ class Sender:
 
     def __init__(self, store: Outboxes, platforms: Mapping[str, ChatPlatform], clock: Clock, meter: Meter) -> None:
         self._store, self._platforms, self._clock, self._meter = store, platforms, clock, meter
+        self._sending = Sending(store, clock)
         self._rooms: dict[ChatRef, Room] = {}
+        self._shared = {name: Pace(each.shared_edit_gap) for name, each in _sharing(platforms)}
         self._group: asyncio.TaskGroup | None = None
         self.settling: set[PostKey] = set()
         """Keys whose last words are being committed: no progress may come after them."""
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.on_opened: Opened | None = None
-        self._labels: dict[PostKey, bool] = {}
         self._since: dict[PostKey, datetime] = {}
-        self.unknown = 0
-        """Sends whose fate could not be found out, since the start."""
 
     async def work(self) -> None:
         """Send until cancelled."""
@@ -69,10 +64,10 @@ class Sender:
     async def until_quiet(self) -> None:
         await self._quiet.wait()
 
-    def sends_at_once(self, ref: ChatRef) -> bool:
-        """A post that is queued now is the next that is sent."""
+    def sends_at_once(self, ref: ChatRef, priority: Priority) -> bool:
+        """A post that is queued now is the next that is sent, and soon."""
         room = self._rooms.get(ref)
-        return self._group is not None and (room is None or room.is_free)
+        return self._group is not None and (room is None or room.sends_at_once(priority, self._clock.now()))
 
     def awaits_more(self, ref: ChatRef, key: PostKey) -> bool:
         """Later words than any progress are on their way to this post."""
@@ -93,14 +88,23 @@ class Sender:
 
     def queue(self, row: Outgoing) -> None:
         self._since[row.key] = self._clock.now()
-        room = self._rooms.setdefault(row.thread.room, Room())
+        room = self._room(row.thread.room)
         room.push(row)
         self._wake(row.thread.room, room)
 
     def queue_edit(self, ref: ChatRef, key: PostKey, post: Post | None) -> None:
-        room = self._rooms.setdefault(ref, Room())
-        room.edits[key] = post
+        if ref.platform not in self._platforms:
+            log.warning("edit.no_platform", platform=ref.platform, key=key)
+            return
+        room = self._room(ref)
+        room.want(key, post)
         self._wake(ref, room)
+
+    def _room(self, ref: ChatRef) -> Room:
+        room = self._rooms.get(ref)
+        if room is None:
+            room = self._rooms[ref] = Room(Pace(_gap(self._platforms[ref.platform], ref)))
+        return room
 
     def _wake(self, ref: ChatRef, room: Room) -> None:
         if room.is_busy or self._group is None:
@@ -115,16 +119,19 @@ class Sender:
         try:
             while room.posts or room.edits:
                 row = room.next_post()
-                if row is not None:
-                    await self._send(platform, room, row)
+                if row is None:
+                    await self._edit_next(platform, room)
+                elif (wait := room.wait_to_post(row, self._clock.now())) > 0:
+                    await self._rest(room, wait)
                 else:
-                    await self._edit(platform, room)
+                    await self._send(platform, room, row)
         finally:
             room.is_busy = False
             if not any(each.is_busy for each in self._rooms.values()):
                 self._quiet.set()
 
-    async def _sleep_unless_post(self, room: Room, seconds: float) -> None:
+    async def _rest(self, room: Room, seconds: float) -> None:
+        """Until then, or until something comes in that need not wait so long."""
         room.bell.clear()
         room.rests = True
         waits = {asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(room.bell.wait())}
@@ -136,171 +143,145 @@ class Sender:
                 each.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
+    # ---------------------------------------------------------------------------------------- posts
+
     async def _send(self, platform: ChatPlatform, room: Room, row: Outgoing) -> None:
-        """One post, to its end: sent, or refused for good. Back-off inside holds this chat alone."""
-        tries = 0
-        while True:
-            try:
-                ref = await self._try(platform, row)
-            except ChatError as error:
-                self._count(platform, outcome_of(error))
-                if error.is_final:
-                    log.warning("post.rejected", key=row.key, reason=str(error))
-                    await self._mark(row.key, SendState.REJECTED)
-                    break
-                row = await self._after(platform, row, error)
-                await self._clock.sleep(_pause(error, tries))
-                tries += 1
-            else:
-                self._count(platform, "sent")
-                await self._mark(row.key, SendState.SENT, ref=ref, shown=row.version)
-                await self.open(row, ref)
-                break
+        """One try. What was surely not sent, or may have been, stays at the head of its thread."""
+        row = await self._newest(room, row)
+        room.amend(row)
+        room.pace.spend(self._clock.now())
+        try:
+            ref = await self._sending.send(platform, row)
+        except TwiceUnknown:
+            self._count(platform, "unknown")
+            await self._give_up(row)
+        except ChatError as error:
+            self._count(platform, outcome_of(error))
+            if not error.is_final:
+                await self._hold(platform, room, row, error)
+                return
+            log.warning("post.rejected", key=row.key, reason=str(error))
+            await self._sending.mark(row.key, SendState.REJECTED)
+        else:
+            self._count(platform, "sent")
+            await self._sending.mark(row.key, SendState.SENT, ref=ref, shown=row.version)
+            await self.open(row, ref)
+        room.failures = 0
         room.drop(row)
         self._since.pop(row.key, None)
 
-    async def _try(self, platform: ChatPlatform, row: Outgoing) -> PostRef:
-        """A boundary: an adapter that fails in a way of its own has sent it, or has not."""
-        try:
-            return await self._post(platform, row)
-        except (ChatError, StoreError):
-            raise
-        except Exception as error:
-            log.exception("post.failed", key=row.key, platform=platform.name)
-            raise SendUnknown(f"something went wrong inside the bot ({type(error).__name__})") from error
-
-    async def _post(self, platform: ChatPlatform, row: Outgoing) -> PostRef:
-        if row.state is SendState.UNKNOWN:
-            return await self._reconcile(platform, row)
-        if row.state is SendState.NEW:
-            await self._mark(row.key, SendState.SENDING)
-        return await platform.post(row.thread, row.post, row.key)
-
-    async def _after(self, platform: ChatPlatform, row: Outgoing, error: ChatError) -> Outgoing:
-        """What to do with a post that was not surely sent: NEW, to be tried again, or UNKNOWN, to be looked up."""
-        if isinstance(error, SendUnknown):
-            log.warning("post.unknown", key=row.key, platform=platform.name)
-            await self._mark(row.key, SendState.UNKNOWN)
-            return replace(row, state=SendState.UNKNOWN)
-        log.warning("post.delayed", key=row.key, platform=platform.name, reason=str(error))
-        if row.state is SendState.UNKNOWN:
+    async def _newest(self, room: Room, row: Outgoing) -> Outgoing:
+        """With the words that are wanted of it meanwhile, so that it needs no edit at once."""
+        if row.key not in room.edits or row.key in self.settling or row.state is SendState.UNKNOWN:
             return row
-        await self._mark(row.key, SendState.NEW)
-        return replace(row, state=SendState.NEW)
+        stored = await self._wanted(row.key, room.edits.pop(row.key))
+        return replace(stored, state=row.state) if stored is not None else row
 
-    async def _reconcile(self, platform: ChatPlatform, row: Outgoing) -> PostRef:
-        """Adopt the post if it is there; where one can't look, say it again, and that it may be the second time."""
-        try:
-            found = await platform.find(row.thread, row.key)
-        except NotSupported:
-            labelled = _labelled(row.post)
-            self._labels[row.key] = True
-            stored = await self._store.want(row.key, labelled)
-            return await self._post_labelled(platform, replace(row, post=stored.post if stored else labelled))
-        if found is not None:
-            log.info("post.adopted", key=row.key)
-            return found
-        return await platform.post(row.thread, row.post, row.key)
+    async def _hold(self, platform: ChatPlatform, room: Room, row: Outgoing, error: ChatError) -> None:
+        """No call to this chat, until the platform's time is over or the back-off is."""
+        if isinstance(error, ChatBusy):
+            seconds = max(error.seconds, LEAST_BUSY_SECONDS)
+        else:
+            seconds = pause(room.failures)
+            room.failures += 1
+        is_unsure = isinstance(error, SendUnknown)
+        event = "post.unknown" if is_unsure else "post.delayed"
+        log.warning(event, key=row.key, platform=platform.name, reason=str(error))
+        room.amend(await self._sending.after(row, is_unsure=is_unsure))
+        await self._clock.sleep(seconds)
 
-    async def with_label(self, key: PostKey, post: Post) -> Post:
-        """What may be there twice keeps saying so, whatever else it comes to say."""
-        if key not in self._labels:
-            row = await self._store.outgoing(key)
-            while len(self._labels) >= KNOWN_LABELS:
-                del self._labels[next(iter(self._labels))]
-            self._labels[key] = row is not None and row.post.text.startswith(MAYBE_TWICE)
-        return _labelled(post) if self._labels[key] else post
-
-    async def _post_labelled(self, platform: ChatPlatform, row: Outgoing) -> PostRef:
-        log.warning("post.maybe_twice", key=row.key, platform=platform.name)
-        try:
-            return await platform.post(row.thread, row.post, row.key)
-        except SendUnknown as error:
-            self.unknown += 1
-            raise ChatError(f"two tries without an answer: {error}") from error
+    async def _give_up(self, row: Outgoing) -> None:
+        """Said twice, and twice no answer: a third time could be one too many, so whoever reads there decides."""
+        log.warning("post.given_up", key=row.key)
+        told = notice(row)
+        if told is not None:
+            for each in await kept(lambda: self._store.put_posts([told]), self._clock):
+                self.queue(each)
+        await self._sending.mark(row.key, SendState.REJECTED)
 
     async def open(self, row: Outgoing, ref: PostRef) -> None:
         if row.opens is None or self.on_opened is None:
             return
         opens, on_opened = row.opens, self.on_opened
-        await self._kept(lambda: on_opened(opens, ref))
-        await self._kept(lambda: self._store.opened(row.key))
+        await kept(lambda: on_opened(opens, ref), self._clock)
+        await kept(lambda: self._store.opened(row.key), self._clock)
 
-    async def _edit(self, platform: ChatPlatform, room: Room) -> None:
-        """The oldest wanted edit, when the pace allows; a new post that comes meanwhile goes first."""
-        wait = (room.next_edit_at - self._clock.now()).total_seconds() if room.next_edit_at else 0.0
+    # ---------------------------------------------------------------------------------------- edits
+
+    async def _edit_next(self, platform: ChatPlatform, room: Room) -> None:
+        """One edit, when the pace allows; a new post that comes meanwhile goes first."""
+        key, shared = room.next_edit(), self._shared.get(platform.name)
+        wait = max(room.wait_to_edit(key, self._clock.now()), self._wait_with_all(shared, room.edits[key]))
         if wait > 0:
-            await self._sleep_unless_post(room, wait)
+            await self._rest(room, wait)
             return
-        key = next(iter(room.edits))
         post = room.edits.pop(key)
         if post is not None and key in self.settling:
             return  # `show` is about to say more
-        wants = self._store.outgoing(key) if post is None else self._store.want(key, await self.with_label(key, post))
-        row = await wants
-        if row is None or row.ref is None or row.shown >= row.version:
-            return
-        for attempt in range(EDIT_TRIES):
-            room.next_edit_at = self._clock.now() + timedelta(seconds=_gap(platform, row.thread))
-            if await self._try_edit(platform, row, attempt):
-                return
-            if room.posts or key in room.edits:
-                room.edits.setdefault(key, None)
-                return
+        if shared is not None:
+            shared.spend(self._clock.now())  # before anything is awaited: other chats ask at the same moment
+        row = await self._wanted(key, post)
+        if row is not None and row.ref is not None and row.shown < row.version:
+            room.pace.spend(self._clock.now())
+            await self._edit(platform, room, row, post)
 
-    async def _try_edit(self, platform: ChatPlatform, row: Outgoing, attempt: int) -> bool:
-        """True: there is no more to do."""
+    def _wait_with_all(self, shared: Pace | None, post: Post | None) -> float:
+        if shared is None:
+            return 0.0
+        calls = SHARED_LAST_WORDS_AHEAD if post is None else SHARED_PROGRESS_AHEAD
+        return shared.wait(self._clock.now(), calls * shared.gap)
+
+    async def _wanted(self, key: PostKey, post: Post | None) -> Outgoing | None:
+        """The row with these words, or with those that are stored."""
+        if post is None:
+            return await kept(lambda: self._store.outgoing(key), self._clock)
+        return await kept(lambda: self._store.want(key, post), self._clock)
+
+    async def _edit(self, platform: ChatPlatform, room: Room, row: Outgoing, post: Post | None) -> None:
         assert row.ref is not None
         try:
-            await platform.edit(row.ref, row.post)
+            await platform.edit(row.ref, worded(row))
         except PostGone:
             log.info("post.gone", key=row.key)
         except ChatError as error:
             self._count(platform, f"edit_{outcome_of(error)}")
             if not error.is_final:
-                log.info("edit.delayed", key=row.key, reason=str(error))
-                await self._clock.sleep(_pause(error, attempt))
-                return False
+                await self._hold_edit(platform, room, row, post, error)
+                return
             log.warning("edit.rejected", key=row.key, reason=str(error))
         except Exception:  # a boundary: the posts of this chat must not suffer
             log.exception("edit.failed", key=row.key, platform=platform.name)
         else:
             self._count(platform, "edited")
-        await self._mark(row.key, SendState.SENT, shown=row.version)
-        return True
+        room.edit_failures = 0
+        await self._sending.mark(row.key, SendState.SENT, shown=row.version)
+
+    async def _hold_edit(
+        self, platform: ChatPlatform, room: Room, row: Outgoing, post: Post | None, error: ChatError
+    ) -> None:
+        """It is wanted still, unless newer words are. Who is busy holds the chat; who fails holds its edits."""
+        log.info("edit.delayed", key=row.key, reason=str(error))
+        room.edits.setdefault(row.key, post)
+        if isinstance(error, ChatBusy):
+            seconds = max(error.seconds, LEAST_BUSY_SECONDS)
+            if shared := self._shared.get(platform.name):
+                shared.close(self._clock.now() + timedelta(seconds=seconds))
+            await self._clock.sleep(seconds)
+            return
+        room.edits_rest_until = self._clock.now() + timedelta(seconds=pause(room.edit_failures))
+        room.edit_failures += 1
 
     def _count(self, platform: ChatPlatform, outcome: str) -> None:
         self._meter.count("posts", platform=platform.name, outcome=outcome)
 
-    async def _mark(
-        self, key: PostKey, state: SendState, *, ref: PostRef | None = None, shown: int | None = None
-    ) -> None:
-        """A store that cannot write is waited for: what was sent must not be forgotten."""
-        await self._kept(lambda: self._store.mark(key, state, ref=ref, shown=shown))
 
-    async def _kept(self, write: Callable[[], Awaitable[None]]) -> None:
-        tries = 0
-        while True:
-            try:
-                await write()
-            except StoreError as error:
-                log.warning("store.busy", reason=str(error))
-                await self._clock.sleep(BACK_OFF_SECONDS[min(tries, len(BACK_OFF_SECONDS) - 1)])
-                tries += 1
-            else:
-                return
-
-
-def _gap(platform: ChatPlatform, thread: ThreadRef) -> float:
+def _gap(platform: ChatPlatform, ref: ChatRef) -> float:
     other: object = platform
+    thread = ThreadRef(ref.platform, ref.tenant, ref.chat)
     return other.gap(thread) if isinstance(other, Paced) else platform.edit_gap
 
 
-def _labelled(post: Post) -> Post:
-    return replace(post, text=MAYBE_TWICE + post.text.removeprefix(MAYBE_TWICE))
-
-
-def _pause(error: ChatError, tries: int) -> float:
-    if isinstance(error, ChatBusy):
-        return error.seconds
-    return BACK_OFF_SECONDS[min(tries, len(BACK_OFF_SECONDS) - 1)]
+def _sharing(platforms: Mapping[str, object]) -> Iterator[tuple[str, SharesEdits]]:
+    for name, each in platforms.items():
+        if isinstance(each, SharesEdits):
+            yield name, each

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from core.commands.again import AGAIN
 from core.commands.agents import AGENTS
 from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.commands.code import DIFF, MERGE, PR, PUBLISH
@@ -41,6 +42,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     DISCARD,
     ANSWER,
     PUBLISH,
+    AGAIN,
 )
 
 _BY_WORD = {each.word: each for each in COMMANDS}

@@ -13,7 +13,7 @@ from core.model.chat import Button, Post, PostKey, Priority, ThreadRef
 from core.model.errors import ChatBusy, ChatError, NotSupported, SendFailed, SendUnknown, StoreError
 from core.ports import SendState
 from core.posts import Posts
-from core.sender import EDIT_TRIES, MAYBE_TWICE
+from core.sending import MAYBE_TWICE
 from tests.databases import sqlite_store
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform
@@ -56,7 +56,11 @@ class Outbox:
             await asyncio.sleep(0.002)
         if seconds:
             await self.clock.forward(seconds)
-        await asyncio.wait_for(self.posts.until_quiet(), 5)
+        async with asyncio.timeout(10):
+            while seconds and not self.posts.is_quiet():
+                await asyncio.sleep(0.002)
+                await self.clock.forward(1)  # a pause that began only after the time was set forward
+            await self.posts.until_quiet()
 
     def shown(self) -> list[str]:
         return self.platform.texts()
@@ -94,17 +98,6 @@ async def test_a_thread_keeps_its_order(outbox: Outbox) -> None:
     await outbox.quiet()
 
     assert outbox.shown() == [str(number) for number in range(20)]
-
-
-async def test_what_is_urgent_in_another_thread_goes_first_when_the_chat_is_slow(outbox: Outbox) -> None:
-    outbox.platform.fail("post", ChatBusy("slow down", 30))
-    await outbox.say("first", "first")
-    other = replace(outbox.platform.thread, root="other")
-    await outbox.say("progress", "progress", priority=Priority.PROGRESS)
-    await outbox.posts.say(PostKey("final"), other, Post("final"), Priority.FINAL)
-    await outbox.quiet(31)
-
-    assert outbox.shown() == ["first", "final", "progress"]
 
 
 async def test_no_call_is_made_before_the_time_the_platform_named(outbox: Outbox) -> None:
@@ -187,10 +180,7 @@ async def test_where_nothing_can_be_looked_up_it_is_said_again_and_labelled(outb
     assert outbox.shown() == ["hello", MAYBE_TWICE + "hello"]
 
 
-async def test_what_was_labelled_stays_so_whatever_it_says_later(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.sender.KNOWN_LABELS", 1)
+async def test_what_was_labelled_stays_so_whatever_it_says_later(outbox: Outbox) -> None:
     outbox.platform.can_find = False
     outbox.platform.fail("post", SendUnknown("timeout"), accepted=True)
     await outbox.say("k", "begun")
@@ -209,20 +199,6 @@ async def test_what_was_labelled_stays_so_whatever_it_says_later(
 
     assert half == ["begun", MAYBE_TWICE + "half", "still plain"]
     assert outbox.shown() == ["begun", MAYBE_TWICE + "done", "still plain"]
-
-
-async def test_two_tries_without_an_answer_are_the_most(outbox: Outbox) -> None:
-    outbox.platform.can_find = False
-    outbox.platform.fail("post", SendUnknown("timeout"), accepted=True, times=2)
-    await outbox.say("k", "hello")
-    await asyncio.sleep(0.01)
-    await outbox.quiet(2)
-    assert outbox.posts.unknown == 1
-    await outbox.restart()
-    await outbox.quiet()
-
-    assert outbox.shown() == ["hello", MAYBE_TWICE + "hello"]
-    assert outbox.posts.unknown == 0
 
 
 async def test_a_refused_post_does_not_hold_up_the_next(outbox: Outbox) -> None:
@@ -283,7 +259,7 @@ async def test_a_post_goes_before_an_edit_that_waits_for_its_pace(outbox: Outbox
     await asyncio.sleep(0.02)
     assert outbox.shown() == ["1", "final"]
 
-    await outbox.quiet(101)
+    await outbox.quiet(201)
     assert outbox.shown() == ["2", "final"]
 
 
@@ -313,19 +289,6 @@ async def test_a_post_that_was_deleted_is_left(outbox: Outbox) -> None:
     await outbox.quiet()
 
     assert outbox.platform.calls == ["post", "edit"]
-
-
-async def test_an_edit_that_fails_is_tried_a_few_times(outbox: Outbox) -> None:
-    outbox.platform.fail("edit", SendFailed("no route"), times=EDIT_TRIES + 5)
-    await outbox.say("k", "0")
-    await outbox.quiet()
-    await outbox.posts.show(PostKey("k"), Post("1"))
-    for _ in range(6):
-        await asyncio.sleep(0.005)
-        await outbox.clock.forward(61)
-    await outbox.quiet()
-
-    assert outbox.platform.calls.count("edit") == EDIT_TRIES
 
 
 async def test_a_refused_edit_is_left(outbox: Outbox) -> None:

@@ -13,6 +13,7 @@ from core.model.work import Run, RunId
 from core.ports import Clock
 from core.posts import Posts
 from core.runs.progress import Progress, anchor_post
+from core.runs.streams import Streams
 
 T = TypeVar("T")
 
@@ -31,8 +32,9 @@ class StoppedError(Exception):
 class Live:
     """One entry for each turn that an agent of this process is taking."""
 
-    def __init__(self, posts: Posts, clock: Clock) -> None:
+    def __init__(self, posts: Posts, clock: Clock, streams: Streams | None = None) -> None:
         self._posts, self._clock = posts, clock
+        self._streams = streams or Streams({}, clock)
         self._runs: dict[RunId, Run] = {}
         self._progress: dict[RunId, Progress] = {}
         self._turns: dict[RunId, asyncio.Task[object]] = {}
@@ -55,13 +57,19 @@ class Live:
         self._expected.discard(run)
 
     async def take(self, run: Run, turn: Callable[[Callable[[AgentEvent], None]], Awaitable[T]]) -> T:
-        """Await the turn, folding its events into the anchor. StoppedError if `stop` was called meanwhile."""
+        """Await the turn, folding its events into the anchor. StoppedError if `stop` was called meanwhile.
+
+        Where the platform streams, that tells each step, and the anchor follows with the clock.
+        """
 
         def note(event: AgentEvent) -> None:
             self._progress[run.id] = self.progress(run.id).after(event, self._clock.now())
-            self._show(run)
+            self._streams.hear(run.id, event, self.progress(run.id))
+            if not self._streams.shows(run.id):
+                self._show(run)
 
         self._runs[run.id] = run
+        self._streams.begin(run)
         task = asyncio.ensure_future(turn(note))
         self._turns[run.id] = task
         self._expected.discard(run.id)
@@ -75,6 +83,7 @@ class Live:
                 await task
             raise
         finally:
+            self._streams.end(run.id)
             self._stopped.discard(run.id)
             del self._turns[run.id], self._runs[run.id]
 
@@ -93,14 +102,18 @@ class Live:
         self._expected.discard(run)
 
     async def tick(self) -> None:
-        """Keep the elapsed time of the anchors moving, until cancelled."""
-        while True:
-            await self._clock.sleep(TICK_SECONDS)
-            for run in list(self._runs.values()):
-                self._show(run)
+        """Keep the elapsed time of the anchors moving, until cancelled; then take away what is streamed."""
+        try:
+            while True:
+                await self._clock.sleep(TICK_SECONDS)
+                for run in list(self._runs.values()):
+                    self._show(run)
+        finally:
+            await self._streams.close()
 
     def _show(self, run: Run) -> None:
-        post = anchor_post(run, self.progress(run.id), self._clock.now())
+        is_streamed = self._streams.shows(run.id)
+        post = anchor_post(run, self.progress(run.id), self._clock.now(), is_brief=is_streamed)
         self._posts.progress(anchor_key(run.id), run.thread.room, post)
 
 

@@ -74,8 +74,11 @@ class Progress:
                 return known
 
 
-def anchor_post(run: Run, progress: Progress, now: datetime, *, waiting_for: str = "") -> Post:
-    """The one post that shows a run: state, agent, elapsed, step, the last actions, and Stop while it goes on."""
+def anchor_post(run: Run, progress: Progress, now: datetime, *, waiting_for: str = "", is_brief: bool = False) -> Post:
+    """The one post that shows a run: state, agent, elapsed, step, the last actions, and Stop while it goes on.
+
+    `is_brief`: its actions are shown elsewhere.
+    """
     end = run.ended_at or now
     facts = [f"**{run.state}**", run.agent, elapsed((end - (run.started_at or run.created_at)).total_seconds())]
     if progress.step:
@@ -84,7 +87,7 @@ def anchor_post(run: Run, progress: Progress, now: datetime, *, waiting_for: str
     if waiting_for:
         lines.append(f"*{waiting_for}*")
     lines += [f"{'☑' if done else '☐'} {fit_for_code(words)}" for words, done in progress.plan]
-    if run.state is not RunState.WAITING:
+    if run.state is not RunState.WAITING and not is_brief:
         lines += [each.line for each in progress.actions]
     return Post("  \n".join(lines), () if run.state.is_over else ((stop_button(run),),))
 

@@ -2,6 +2,8 @@
 
 python -m benchmarks.chaos --points 10000 --workers 2     in process, on SQLite
 python -m benchmarks.chaos --seed 1 --only 17             one episode again
+python -m benchmarks.chaos --syscalls 500                 by SIGKILL at system calls (needs strace)
+python -m benchmarks.chaos --postgresql 200               on a server of our own, which is restarted (needs initdb)
 python -m benchmarks.chaos --controls                     ends with 0 only if each built-in fault is seen
 """
 
@@ -13,17 +15,22 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
+from benchmarks.chaos import postgres
 from benchmarks.chaos.controls import CONTROLS
 from benchmarks.chaos.episode import episode, make_template
 from benchmarks.chaos.lives import Lives
 from benchmarks.chaos.plan import Plan, Report
+from benchmarks.chaos.postgres import Cluster
 
 LIVES = 60
 """In an episode."""
+RESTARTS = 0.5
+"""The part of the lives on PostgreSQL in which the server is restarted."""
 CONTROL_LIVES, CONTROL_EPISODES = 40, 5
 """The most that a built-in fault may take until it is seen."""
 
@@ -35,6 +42,8 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="the number of one episode")
     parser.add_argument("--lives", type=int, default=LIVES, help="in each episode")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--syscalls", type=int, default=0, help="so many lives ended at system calls instead")
+    parser.add_argument("--postgresql", type=int, default=0, help="so many points on PostgreSQL instead")
     parser.add_argument("--control", choices=CONTROLS, help="with this fault built in")
     parser.add_argument("--controls", action="store_true", help="with each of the faults in turn")
     parser.add_argument("--keep", type=Path, help="a folder for what the bot left in episodes with faults")
@@ -60,22 +69,47 @@ async def run(asked: argparse.Namespace) -> Report:
 
 
 async def work(asked: argparse.Namespace, folder: Path, numbers: Iterator[int], report: Report) -> None:
-    lives, began = await Lives.begin(), monotonic()
-    template = await make_template(lives, folder / "template")
-    aims = CONTROLS[asked.control].ops if asked.control else ()
+    async with _ground(asked, folder) as (lives, play):
+        await _play_all(asked, folder, numbers, report, play)
+        await lives.close()
+
+
+Play = Callable[[Plan, Path, Report], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _ground(asked: argparse.Namespace, folder: Path) -> AsyncIterator[tuple[Lives, Play]]:
+    """Where the episodes of a worker are played."""
+    lives = await Lives.begin()
+    if not asked.postgresql:
+        template = await make_template(lives, folder / "template")
+        yield lives, lambda plan, here, report: episode(plan, lives, here, template, report)
+        return
+    async with Cluster(folder / "cluster") as cluster:
+        template = await postgres.make_template(cluster, lives, folder / "template")
+        yield lives, lambda plan, here, report: postgres.episode(plan, cluster, lives, here, template, report)
+
+
+async def _play_all(
+    asked: argparse.Namespace, folder: Path, numbers: Iterator[int], report: Report, play: Play
+) -> None:
+    began, most = monotonic(), asked.syscalls or asked.postgresql or asked.points
+    ops = CONTROLS[asked.control].ops if asked.control else ()
+    restarts = RESTARTS if asked.postgresql else 0.0
     for number in numbers:
-        plan = Plan(asked.seed, number, asked.lives, asked.control or "", aims)
+        plan = Plan(asked.seed, number, asked.lives, asked.control or "", ops, bool(asked.syscalls), restarts)
         here, own = folder / str(number), Report()
-        await episode(plan, lives, here, template, own)
+        await play(plan, here, own)
         report.include(own)
         if own.faults and asked.keep:
             shutil.copytree(here, asked.keep / f"{asked.seed}-{number}", dirs_exist_ok=True)
         shutil.rmtree(here)
-        told = f"{len(report.points):,} distinct points, {report.lives:,} lives, {len(report.faults)} faults"
+        count = report.calls if asked.syscalls else len(report.points)
+        kind = "system calls" if asked.syscalls else "distinct points"
+        told = f"{count:,} {kind}, {report.lives:,} lives, {len(report.faults)} faults"
         print(f"{plan.name} {monotonic() - began:.0f} s: {told}", *own.faults, sep="\n  ", file=sys.stderr, flush=True)
-        if len(report.points) >= asked.points:
+        if count >= most:
             break
-    await lives.close()
 
 
 async def try_controls(seed: int) -> int:

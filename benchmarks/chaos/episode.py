@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 import yaml
 
-from benchmarks.chaos.lives import Lives
+from benchmarks.chaos.calls import trace
+from benchmarks.chaos.lives import Ended, Lives
 from benchmarks.chaos.look import look, read
 from benchmarks.chaos.people import AGENTS, Ledger, Person, everybody
 from benchmarks.chaos.plan import RECOVERY_SECONDS, Plan, Report, aims
-from benchmarks.chaos.points import Aim
-from benchmarks.chaos.state import Ask, at_rest, is_done, sqlite
+from benchmarks.chaos.points import Aim, Point
+from benchmarks.chaos.state import Ask, at_rest, durable_state, is_done, sqlite
 from benchmarks.chaos.world import World, world
 
 REST_SECONDS = 60.0
@@ -32,6 +35,18 @@ TRIES = 50
 """Of a start that is refused."""
 
 FOR_EVER = Aim(within=0.0)
+REFUSED = 2
+"""The code with which a bot ends that cannot start."""
+RESTART_SECONDS = 1.5
+"""So much longer may a life be in which the server is restarted."""
+
+
+class Server(Protocol):
+    """Of the database, where it has one."""
+
+    async def restart(self) -> None: ...
+
+    async def there(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Site:
     config: Path
     ask: Ask
     control: str = ""
+    server: Server | None = None
 
     @property
     def log(self) -> Path:
@@ -50,6 +66,8 @@ class Site:
 
     async def start(self, aim: Aim = FOR_EVER) -> None:
         await self.lives.start(self.config, self.log, aim, self.control)
+        if aim.call:
+            await trace(self.lives.pid, aim)
 
     async def stop(self) -> int:
         self.lives.signal(signal.SIGTERM)
@@ -96,14 +114,44 @@ async def play(plan: Plan, site: Site, report: Report) -> None:
 
 async def _be_killed(plan: Plan, site: Site, report: Report) -> list[str]:
     """A life for each aim; what ended otherwise than it was meant to."""
-    faults = []
+    faults, dice = [], random.Random(f"{plan.name}/restarts")
     for aim in aims(plan, site.lives.ops):
-        await site.start(aim)
-        ended = await site.lives.ended()
+        ended = await _life(plan, site, aim, dice, report)
         if ended.code not in {-signal.SIGKILL, -signal.SIGALRM}:
             faults.append(f"life {report.lives} ended by itself with {ended.code}")
-        report.add(ended.point)
+        report.add(ended.point or _killed_at(aim, ended, site))
     return faults
+
+
+async def _life(plan: Plan, site: Site, aim: Aim, dice: random.Random, report: Report) -> Ended:
+    """One that began: a start is refused while the server is away, or still believes in the last life."""
+    for _ in range(TRIES):
+        restart = None
+        if site.server is not None and dice.random() < plan.restarts:
+            restart = asyncio.create_task(_restart(site.server, dice.uniform(0.0, 0.8)))
+            aim = replace(aim, within=aim.within + RESTART_SECONDS)
+            report.restarts += 1
+        await site.start(aim)
+        ended = await site.lives.ended()
+        if restart is not None:
+            await restart
+        if ended.code != REFUSED:
+            break
+        report.refused += 1
+        await asyncio.sleep(0.1)
+    return ended
+
+
+async def _restart(server: Server, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await server.restart()
+
+
+def _killed_at(aim: Aim, ended: Ended, site: Site) -> Point | None:
+    """The system call that ended it; None: it was the clock."""
+    if not aim.call or ended.code != -signal.SIGKILL:
+        return None
+    return Point(f"{aim.call}()", "before", durable_state("", site.around.data), 0.0)
 
 
 async def _recover(site: Site, talks: Sequence[asyncio.Task[None]]) -> float:

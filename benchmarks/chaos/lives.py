@@ -202,6 +202,8 @@ def _live(order: Mapping[str, Any], config: Any, sandbox: Any) -> None:
     for old, new in ((null, 0), (log, 1), (log, 2)):
         os.dup2(old, new)
     code = 1
+    if order["aim"]["call"]:
+        os.kill(os.getpid(), signal.SIGSTOP)  # until it is traced
     try:
         configure(config.log, Redactor(config.secrets()))
         sys.setswitchinterval(SWITCH_SECONDS)

@@ -19,6 +19,9 @@ from tests.repositories import files_on, git
 NOT_SAID = re.compile(r":press:|:p:|:edit:")
 """In the cause of a press, and of a correction."""
 
+GIVEN_UP = "I was restarted"
+"""What a run says that is not taken up again by itself, because restarts have cut it too often."""
+
 LABEL = "♻️ The connection broke while I said this; you may have read it before."
 
 
@@ -64,10 +67,13 @@ class Found:
     runs: int = 0
     pulls: int = 0
     posts: int = 0
+    given_up: int = 0
+    """Runs that restarts had cut so often that they are left to a person."""
 
 
 def look(world: World, ledger: Ledger, books: Books) -> Found:
     found = Found([], said=len(books.inbox), runs=len(books.runs), pulls=len(world.pulls), posts=len(books.posts))
+    found.given_up = sum(GIVEN_UP in error for *_, error in books.runs)
     found.faults += _inbox(world, ledger, books)
     found.faults += _tasks(ledger, books)
     found.faults += _runs(books)
@@ -124,10 +130,10 @@ def _runs(books: Books) -> Iterator[str]:
     keys = [each[0] for each in books.posts]
     for run, _, state, error in books.runs:
         ends = [key for key in keys if key.startswith((f"answer:{run}:", f"fail:{run}", f"discard:{run}"))]
-        if state not in {"COMPLETED", "CANCELLED"}:
+        if state not in {"COMPLETED", "CANCELLED"} and not (state == "FAILED" and GIVEN_UP in error):
             yield f"run {run} is {state}: {error}"
-        if state == "COMPLETED" and not ends:
-            yield f"run {run} ended and said nothing"
+        if state in {"COMPLETED", "FAILED"} and not ends:
+            yield f"run {run} is {state} and said nothing"
     ended = {run: state for run, _, state, _ in books.runs}
     for run, number, _, text, state in books.turns:
         if state == "open" or (state == "queued" and ended.get(run) == "COMPLETED"):

@@ -13,20 +13,43 @@ from benchmarks.chaos.points import AFTER, BEFORE, Aim, Point
 
 RECOVERY_SECONDS = 10.0
 
+CALLS = {
+    "fsync": 6,
+    "fdatasync": 60,
+    "pwrite64": 200,
+    "write": 100,
+    "writev": 5,
+    "sendto": 60,
+    "sendmsg": 5,
+    "connect": 8,
+    "openat": 60,
+    "rename": 3,
+    "unlink": 5,
+    "mkdir": 3,
+    "ftruncate": 3,
+    "fcntl": 100,
+    "epoll_wait": 100,
+    "futex": 200,
+    "clone3": 10,
+    "vfork": 5,
+}
+"""System calls, and how often at the most until the end. A thread counts its own."""
+
 
 @dataclass(frozen=True)
 class Plan:
     """`seed` and `number` name an episode: with them it is played again.
 
-    `control`: the fault that is built in, empty: none. `aims`: operations at which every life ends, none: at any.
-    `restarts`: a part of the lives in which the database's server is restarted as well.
+    `control`: the fault that is built in, empty: none. `ops`: operations at which every life ends, none: at any.
+    `by_calls`: lives end at system calls. `restarts`: the part of them in which the database's server is restarted.
     """
 
     seed: int
     number: int
     lives: int
     control: str = ""
-    aims: Sequence[tuple[str, str]] = ()
+    ops: Sequence[tuple[str, str]] = ()
+    by_calls: bool = False
     restarts: float = 0.0
 
     @property
@@ -37,17 +60,25 @@ class Plan:
 def aims(plan: Plan, ops: Sequence[str]) -> list[Aim]:
     """A third anywhere, more of it early; the rest at an operation of each kind as often as of any other."""
     dice = random.Random(f"{plan.name}/aims")
-    found = []
-    for _ in range(plan.lives):
-        if plan.aims:
-            op, phase = dice.choice(plan.aims)
-            found.append(Aim(op, phase, dice.choice([1, 1, 2]), within=2.0))
-        elif dice.random() < 0.35:
-            found.append(Aim(nth=int(math.exp(dice.uniform(0, math.log(600)))), within=1.2))
-        else:
-            nth = dice.choice([1, 1, 1, 2, 3, 5])
-            found.append(Aim(dice.choice(ops), dice.choice([BEFORE, AFTER]), nth, within=dice.uniform(0.3, 0.9)))
-    return found
+    return [_aim(plan, ops, dice) for _ in range(plan.lives)]
+
+
+def _aim(plan: Plan, ops: Sequence[str], dice: random.Random) -> Aim:
+    if plan.by_calls:
+        call = dice.choice(list(CALLS))
+        return Aim(nth=_early(CALLS[call], dice), within=dice.uniform(2.0, 4.0), call=call)
+    if plan.ops:
+        op, phase = dice.choice(plan.ops)
+        return Aim(op, phase, dice.choice([1, 1, 2]), within=2.0)
+    if dice.random() < 0.35:
+        return Aim(nth=_early(600, dice), within=1.2)
+    nth = dice.choice([1, 1, 1, 2, 3, 5])
+    return Aim(dice.choice(ops), dice.choice([BEFORE, AFTER]), nth, within=dice.uniform(0.3, 0.9))
+
+
+def _early(most: int, dice: random.Random) -> int:
+    """From 1 to `most`, as often between 1 and 10 as between 10 and 100."""
+    return int(math.exp(dice.uniform(0, math.log(most))))
 
 
 @dataclass
@@ -56,6 +87,8 @@ class Report:
 
     lives: int = 0
     points: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    calls: int = 0
+    """Lives that were ended at a system call."""
     recovering: int = 0
     """Lives that were ended before the bot was up again."""
     idle: int = 0
@@ -76,12 +109,13 @@ class Report:
             self.idle += 1
             return
         self.points[point.op, point.phase, point.state] += 1
+        self.calls += point.op.endswith("()")
         self.recovering += not point.up_after
         self.up_seconds = max(self.up_seconds, point.up_after)
 
     def include(self, other: Report) -> None:
         """Another worker's."""
-        for name in ("lives", "recovering", "idle", "refused", "restarts"):
+        for name in ("lives", "calls", "recovering", "idle", "refused", "restarts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("up_seconds", "done_seconds"):
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
@@ -97,6 +131,7 @@ class Report:
             ("of these before the bot was up again", self.recovering),
             ("of these by the clock, nothing to do", self.idle),
             ("distinct (operation, before or after, state)", len(self.points)),
+            *([("ended at a system call", self.calls)] * bool(self.calls)),
             ("operations, before or after", len(ops)),
             ("states", len(states)),
             *(
@@ -105,6 +140,7 @@ class Report:
             ),
             ("deliveries acknowledged", total["said"]),
             ("runs", total["runs"]),
+            ("of these left to a person, cut too often", sum(each.given_up for each in self.found)),
             ("pull requests", total["pulls"]),
             ("posts", total["posts"]),
             ("labelled second posts on Telegram", sum(each.labelled for each in self.found)),

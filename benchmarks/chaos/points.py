@@ -24,13 +24,14 @@ BEFORE, AFTER = "before", "after"
 class Aim:
     """Where a life ends: the `nth` time that `op` (empty: any) is in `phase`; after `within` seconds at whatever comes.
 
-    `within` 0: it is not ended.
+    `within` 0: it is not ended. `call`: instead of an operation, a system call that a thread makes for the `nth` time.
     """
 
     op: str = ""
     phase: str = BEFORE
     nth: int = 1
     within: float = 1.0
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Instrument:
             return
         if time.monotonic() >= self._until:
             self._die(op, phase)
-        if not aim.op or (op == aim.op and phase == aim.phase):
+        if not aim.call and (not aim.op or (op == aim.op and phase == aim.phase)):
             self._left -= 1
             if self._left <= 0:
                 self._die(op, phase)

@@ -15,7 +15,6 @@ from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
 from adapters.store import DatabaseStore
 from adapters.system import SystemClock, free_bytes
-from adapters.tracing import open_tracer
 from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
@@ -40,7 +39,6 @@ from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
 from core.runs.steps import RunSteps
 from core.signs import Signs
-from core.tracing import NoTracer
 from core.tidying import Tidying
 from core.watch import Watch
 from core.watchers import Circuits
@@ -66,9 +64,8 @@ def build(  # each may be replaced by a test or by the demo
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
     circuits = AllCircuits(clock)
-    tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
-    forges = _forges(config, ForgeTools(config.data, store, circuits, tracer))
+    forges = _forges(config, store, circuits)
     agents = _agents(config, sandbox, circuits)
     tally = Tally()
     alerts = Alerts(clock, tally)
@@ -124,7 +121,7 @@ def build(  # each may be replaced by a test or by the demo
     authority = Authority(owners, [Grant(*each) for each in config.access.people], store)
     conversation = Conversation(desk, authority, signs)
     posts.when_opened(conversation.opened)
-    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
+    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts)
     least_room = config.limits.free_mb * 1_000_000
     watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
     return App(
@@ -137,12 +134,11 @@ def build(  # each may be replaced by a test or by the demo
         live=live,
         signs=signs,
         desk=desk,
-        flows={RUN_FLOW: RunFlow(steps, alerts, tracer), DIGEST_FLOW: digests.flow},
+        flows={RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow},
         clock=clock,
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
         owners=Owners(alerts, posts, store, chats, owners, clock),
         watch=watch,
-        tracer=tracer,
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 
@@ -152,8 +148,9 @@ def _platforms(config: Config, circuits: Circuits) -> dict[str, ChatPlatform]:
     return {name: PLATFORMS[name].build(section, tools) for name, section in config.platforms.items()}
 
 
-def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
+def _forges(config: Config, store: Store, circuits: Circuits) -> dict[str, Forge]:
     """The local forge is always there, last: a project needs no repository to begin."""
+    tools = ForgeTools(config.data, store, circuits)
     sections = {**config.forges}
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}

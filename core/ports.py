@@ -75,7 +75,7 @@ class ChatPlatform(Protocol):
 
     @property
     def edit_gap(self) -> float:
-        """Seconds to leave between two edits in one chat."""
+        """Seconds that each post and each edit takes of a chat's pace; edits keep to it. See `core.pace`."""
 
     async def connect(self) -> None:
         """Learn who we are, register commands. ChatError says what is wrong with the token or the address."""
@@ -116,7 +116,7 @@ class Paced(Protocol):
     """A platform whose chats do not all bear the same pace: used instead of `edit_gap`."""
 
     def gap(self, thread: ThreadRef) -> float:
-        """Seconds to leave between two edits in this chat."""
+        """Seconds that each post and each edit takes of this chat's pace."""
 
 
 @runtime_checkable

@@ -91,7 +91,7 @@ class Telegram:
         return PRIVATE_GAP_SECONDS
 
     def gap(self, thread: ThreadRef) -> float:
-        """Seconds to leave between two edits in this chat: a group's id is negative, and it allows fewer."""
+        """Seconds that a call takes of this chat's pace: a group's id is negative, and it allows fewer."""
         return GROUP_GAP_SECONDS if thread.chat.startswith("-") else PRIVATE_GAP_SECONDS
 
     def advice(self, thread: ThreadRef) -> str:

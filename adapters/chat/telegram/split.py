@@ -12,6 +12,9 @@ from core.model.chat import Post
 ROOM = 16
 """Kept free for the mark `(2/3)` and the empty line before it."""
 
+MOST = LIMIT - 96
+"""The rest is kept free for the line above a post that is said a second time: it must not push the end out."""
+
 LEAST = 64
 """UTF-16 units of source below which it makes no sense to try smaller pieces: render cuts what is left over."""
 
@@ -35,9 +38,9 @@ class _Block:
 
 def split(post: Post) -> list[Post]:
     """Buttons hang on the last piece. A post that fits comes back as it is."""
-    if fits(post.text, LIMIT):
+    if fits(post.text, MOST):
         return [post]
-    pieces = _pieces(post.text.replace("\r\n", "\n").replace("\r", "\n"), LIMIT - ROOM)
+    pieces = _pieces(post.text.replace("\r\n", "\n").replace("\r", "\n"), MOST - ROOM)
     last = len(pieces)
     marked = [f"{piece}\n\n({number}/{last})" for number, piece in enumerate(pieces, 1)]
     posts = [replace(post, text=text, buttons=()) for text in marked]

@@ -10,6 +10,7 @@ from adapters.chat.slack.platform import Slack
 from adapters.chat.slack.web import proxy_for
 from core.model.chat import Button, ButtonToken, Post, PostKey, PostRef, SignKind, Style, ThreadRef
 from core.model.errors import ChatBusy, ChatError, NotSupported, PostGone, SendFailed, SendUnknown
+from core.pace import SharesEdits
 from core.ports import ChatPlatform, Signing, Webhooked
 from tests.adapters.slack.conftest import COMMANDS, config_for
 from tests.fakes.slack import FakeSlack, Fault, Message
@@ -26,6 +27,7 @@ async def test_it_is_a_chat_platform_that_signs_and_may_be_called(platform: Slac
     held: ChatPlatform = platform
 
     assert (held.name, held.edit_gap) == ("slack", 1.1)
+    assert isinstance(held, SharesEdits)
     assert isinstance(platform, Signing)
     assert isinstance(platform, Webhooked)
 

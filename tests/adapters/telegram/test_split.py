@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from adapters.chat.telegram.render import render, render_whole, units
 from adapters.chat.telegram.split import split
 from core.model.chat import Button, ButtonToken, Post
+from core.sending import MAYBE_TWICE
 
 MARK = re.compile(r"\n\n\((\d+)/(\d+)\)$")
 STOP = ((Button("Stop", token=ButtonToken("t")),),)
@@ -30,10 +31,17 @@ def pieces(text: str) -> list[str]:
 
 
 def test_what_fits_stays_as_it_is() -> None:
-    post = Post("x" * 4096, STOP, silent=True)
+    post = Post("x" * 4000, STOP, silent=True)
 
     assert split(post) == [post]
     assert split(Post("")) == [Post("")]
+
+
+def test_no_piece_is_so_long_that_a_line_above_it_pushes_its_end_out() -> None:
+    for post in split(Post("y" * 4096)) + split(Post("word " * 3000)):
+        shown, _ = render_whole(MAYBE_TWICE + post.text)
+
+        assert units(shown) <= 4096
 
 
 def test_buttons_hang_on_the_last_piece() -> None:

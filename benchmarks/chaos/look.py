@@ -22,6 +22,9 @@ NOT_SAID = re.compile(r":press:|:p:|:edit:")
 GIVEN_UP = "I was restarted"
 """What a run says that is not taken up again by itself, because restarts have cut it too often."""
 
+LOST = "lost:"
+"""Begins the key of a notice: two tries of a post had no answer, and where people can have it said again."""
+
 LABEL = "♻️ The connection broke while I said this; you may have read it before."
 
 
@@ -173,7 +176,10 @@ def _times(spoken: Spoken, files: dict[str, bytes]) -> int:
 
 
 def _outbox(books: Books) -> Iterator[str]:
+    told = {key.removeprefix(LOST) for key, *_ in books.posts if key.startswith(LOST)}
     for key, _, state, version, shown, ref, opens in books.posts:
+        if state == "rejected" and key in told:
+            continue
         if state != "sent" or shown < version or not ref or opens:
             yield f"post {key} is {state}, shown {shown} of {version}{', waits to open' * bool(opens)}"
 
@@ -202,28 +208,30 @@ def _slack(world: World, books: Books) -> Iterator[str]:
 
 
 def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
-    """A post beside the one that is known must be the first of two, the later of which says that it may be."""
+    """A post beside the one that is known must be the first of two, the later of which says that it may be.
+
+    Where the second had no answer either, both may stand beside a notice of that.
+    """
     refs = _refs(books, "telegram")
     news: list[Any] = [each for each in world.telegram.posts if each.kind == "new"]
     places = [f"{each.chat}/{each.message}" for each in news]
     yield from (f"Telegram has no post {place} for {key}" for place, key in refs.items() if place not in places)
     labels = [each for each in news if each.text.startswith(LABEL)]
+    notices = Counter(thread for key, thread, *_ in books.posts if key.startswith(LOST))
     for post, place in zip(news, places, strict=True):
         if place in refs:
             continue
-        marks = set(MARK.findall(post.text))
-        again = next(
-            (
-                each
-                for each in labels
-                if (each.chat, each.thread) == (post.chat, post.thread)
-                and each.message > post.message
-                and marks <= set(MARK.findall(each.text))
-            ),
-            None,
-        )
-        if again is None:
-            yield f"a second post on Telegram without a label, {place}: {post.text[:80]!r}"
-        else:
+        thread = f"telegram:{world.telegram.bot}:{post.chat}:{post.thread or ''}"
+        again = next((each for each in labels if _is_again(each, post)), None)
+        if again is not None:
             labels.remove(again)
             found.labelled += 1
+        elif notices[thread]:
+            notices[thread] -= 1
+        else:
+            yield f"a second post on Telegram, and nothing says so, {place}: {post.text[:80]!r}"
+
+
+def _is_again(later: Any, post: Any) -> bool:
+    is_here = (later.chat, later.thread) == (post.chat, post.thread) and later.message > post.message
+    return is_here and set(MARK.findall(post.text)) <= set(MARK.findall(later.text))

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -58,12 +59,11 @@ class EagerSlack(FakeSlack):
 
     async def deliver(self, kind: str, body: dict[str, Any], wait_seconds: float = 0.0) -> bool:
         del wait_seconds
-        for attempt in range(10_000):
-            while not self.sockets:  # noqa: ASYNC110 - what was killed tells nobody
-                await asyncio.sleep(LOOK_SECONDS)
-            if await self._by_socket(kind, body, attempt):
-                return True
-        return False
+        for attempt in count():
+            if self.sockets and await self._by_socket(kind, body, attempt):
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     async def _by_socket(self, kind: str, body: dict[str, Any], attempt: int) -> bool:
         envelope, socket = str(uuid4()), self.sockets[next(self._count) % len(self.sockets)]

@@ -28,6 +28,7 @@ from core.runs.live import Live
 from core.signs import Signs
 from core.tidying import Tidying
 from core.watch import Watch
+from core.watchers import Tracer
 
 log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ class App:
     owners: Owners
     watch: Watch
     tidying: Tidying
+    tracer: Tracer
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
         """Start, await `main`, drain, stop; its result. BotError when it cannot start."""
@@ -75,6 +77,8 @@ class App:
                 if isinstance(forge, Closing):
                     await forge.close()
             await self.store.close()
+            if isinstance(self.tracer, Closing):
+                await self.tracer.close()
 
     async def _end_leftovers(self) -> None:
         """Once the store is ours: what an earlier life left running must not write beside what is taken up again."""

@@ -15,6 +15,7 @@ from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
 from adapters.store import DatabaseStore
 from adapters.system import SystemClock, free_bytes
+from adapters.tracing import open_tracer
 from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
@@ -30,7 +31,7 @@ from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
 from core.owners import Owners
-from core.ports import Agent, ChatPlatform, Clock, Engine, Forge, Sandbox, Store
+from core.ports import Agent, ChatPlatform, Clock, Engine, FlowFunction, Forge, Sandbox, Store
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
@@ -38,10 +39,12 @@ from core.runs.desk import RunDesk
 from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
 from core.runs.steps import RunSteps
+from core.runs.streams import Streams
 from core.signs import Signs
 from core.tidying import Tidying
+from core.tracing import NoTracer, traced
 from core.watch import Watch
-from core.watchers import Circuits
+from core.watchers import Circuits, Tracer
 
 NO_SANDBOX = "no sandbox works on the bot's machine; its owner runs `patchbay doctor` there, which says what to do"
 
@@ -64,13 +67,14 @@ def build(  # each may be replaced by a test or by the demo
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
     circuits = AllCircuits(clock)
+    tracer: Tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
-    forges = _forges(config, store, circuits)
+    forges = _forges(config, ForgeTools(config.data, store, circuits, tracer))
     agents = _agents(config, sandbox, circuits)
     tally = Tally()
     alerts = Alerts(clock, tally)
     posts = Posts(store, chats, clock, redact, QuietHours(store, clock, config.time_zone), tally)
-    live = Live(posts, clock)
+    live = Live(posts, clock, Streams(chats, clock, redact))
     signs = Signs(chats)
     workspaces = GitWorkspaces(config.data, clock)
     runs = RunDesk(
@@ -121,7 +125,7 @@ def build(  # each may be replaced by a test or by the demo
     authority = Authority(owners, [Grant(*each) for each in config.access.people], store)
     conversation = Conversation(desk, authority, signs)
     posts.when_opened(conversation.opened)
-    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts)
+    inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
     least_room = config.limits.free_mb * 1_000_000
     watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
     return App(
@@ -134,13 +138,19 @@ def build(  # each may be replaced by a test or by the demo
         live=live,
         signs=signs,
         desk=desk,
-        flows={RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow},
+        flows=_traced({RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow}, tracer),
         clock=clock,
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
         owners=Owners(alerts, posts, store, chats, owners, clock),
         watch=watch,
+        tracer=tracer,
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
+
+
+def _traced(flows: Mapping[str, FlowFunction], tracer: Tracer) -> Mapping[str, FlowFunction]:
+    """As they are, where nothing is traced."""
+    return flows if isinstance(tracer, NoTracer) else {name: traced(flow, tracer) for name, flow in flows.items()}
 
 
 def _platforms(config: Config, circuits: Circuits) -> dict[str, ChatPlatform]:
@@ -148,9 +158,8 @@ def _platforms(config: Config, circuits: Circuits) -> dict[str, ChatPlatform]:
     return {name: PLATFORMS[name].build(section, tools) for name, section in config.platforms.items()}
 
 
-def _forges(config: Config, store: Store, circuits: Circuits) -> dict[str, Forge]:
+def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
     """The local forge is always there, last: a project needs no repository to begin."""
-    tools = ForgeTools(config.data, store, circuits)
     sections = {**config.forges}
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}

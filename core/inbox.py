@@ -14,6 +14,8 @@ from core.meter import NoMeter
 from core.model.chat import ChatEvent, Delivery
 from core.model.errors import StoreError
 from core.ports import Arrival, ChatPlatform, Clock, Inboxes, Meter, Take
+from core.tracing import NoTracer, trace_of
+from core.watchers import Tracer
 
 log = structlog.get_logger()
 
@@ -48,9 +50,10 @@ class Inbox:
         set_aside: SetAside,
         meter: Meter | None = None,
         alerts: Alerts | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store, self._clock, self._meter = store, clock, meter or NoMeter()
-        self._alerts = alerts or Alerts(clock)
+        self._alerts, self._tracer = alerts or Alerts(clock), tracer or NoTracer()
         self._hear, self._set_aside = hear, set_aside
         self._lanes: dict[str, deque[_Item]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -146,8 +149,10 @@ class Inbox:
 
     async def _try(self, item: _Item) -> bool:
         """False: it is to be tried again. StoreError: nothing can be kept just now, not even that it failed."""
+        cause, platform = item.event.cause, item.event.thread.platform
         try:
-            await self._hear(item.event)
+            with self._tracer.span("delivery", trace_of(cause), cause=cause, platform=platform):
+                await self._hear(item.event)
         except StoreError:
             raise
         except Exception as error:  # a boundary: the next delivery must not suffer

@@ -28,3 +28,14 @@ class Circuits(Protocol):
 
     def circuit(self, service: str, name: str) -> Circuit:
         """`service`: a short label without secrets (`telegram`, `api.github.com`); `name`: as a person reads it."""
+
+
+class Tracer(Protocol):
+    """Tells how long each piece of work took, and what it was part of, to who collects traces."""
+
+    def span(self, name: str, trace: str = "", **facts: str) -> AbstractContextManager[None]:
+        """Around one piece of work; an exception marks it as failed and goes on.
+
+        `trace`: the run it is for, or would be (`core.tracing`); empty: of the span around it, else one of its own.
+        `facts`: ids and kinds, never what people said.
+        """

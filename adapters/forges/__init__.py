@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from adapters.straight import NoCircuits
 from core.ports import Forge, Pulls
-from core.watchers import Circuits
+from core.tracing import NoTracer
+from core.watchers import Circuits, Tracer
 
 
 class GithubConfig(BaseModel):
@@ -32,11 +33,12 @@ class LocalConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ForgeTools:
-    """What wiring gives every forge: the data folder, where the local forge keeps its pull requests, and circuits."""
+    """What wiring gives every forge: the data folder, where the local forge keeps its pull requests, circuits and a tracer."""
 
     data: Path
     pulls: Pulls
     circuits: Circuits = field(default_factory=NoCircuits)
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class ForgeKind:
 def _github(config: GithubConfig, tools: ForgeTools) -> Forge:
     from adapters.forges.github import Github  # noqa: PLC0415 - imported when used
 
-    return Github(config, tools.circuits.circuit("github", "GitHub"))
+    return Github(config, tools.circuits.circuit("github", "GitHub"), tools.tracer)
 
 
 def _local(_config: LocalConfig, tools: ForgeTools) -> Forge:

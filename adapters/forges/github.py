@@ -19,7 +19,8 @@ from core.model.errors import BadAsk, ForgeError, Unavailable
 from core.model.events import Readiness
 from core.model.work import Project, PullRequest, RepoRef
 from core.ports import PullDraft, Remote
-from core.watchers import Circuit
+from core.tracing import NoTracer
+from core.watchers import Circuit, Tracer
 
 if TYPE_CHECKING:
     from adapters.forges.github_client import GithubClient
@@ -42,9 +43,10 @@ class ForgeOutage(ForgeError):
 class Github:
     name = "github"
 
-    def __init__(self, config: GithubConfig, circuit: Circuit | None = None) -> None:
+    def __init__(self, config: GithubConfig, circuit: Circuit | None = None, tracer: Tracer | None = None) -> None:
         self._config = config
         self._circuit: Circuit = circuit or NoCircuit()
+        self._tracer: Tracer = tracer or NoTracer()
         self._git_base = config.git_base.rstrip("/")
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
         self._made: GithubClient | None = None
@@ -99,7 +101,7 @@ class Github:
 
     async def _call(self, call: Callable[[GithubClient], T]) -> T:
         try:
-            with self._circuit.attempt():
+            with self._circuit.attempt(), self._tracer.span("forge", forge=self.name):
                 return await self._watched(call)
         except Unavailable as error:
             raise ForgeError(f"{error} Your work is safe; try again after that.") from None

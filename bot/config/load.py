@@ -106,6 +106,7 @@ class _Check:
             limits=own.limits,
             http=own.http,
             log=own.log,
+            tracing=own.tracing,
             language=own.language,
             time_zone=own.time_zone,
             platforms=platforms,

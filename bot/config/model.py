@@ -55,6 +55,11 @@ class LogConfig(_Section):
     format: Literal["text", "json"] = "text"
 
 
+class TracingConfig(_Section):
+    endpoint: str = Field(default="", pattern=r"^(https?://.+)?$")
+    """Where OTLP over HTTP is taken; empty: nothing is traced."""
+
+
 def _known_zone(name: str) -> str:
     if not is_zone(name):
         raise ValueError(f'no time zone "{name}"; write an IANA name such as Europe/Berlin or UTC')
@@ -79,6 +84,7 @@ class Own(_Section):
     limits: Limits = Limits()
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
+    tracing: TracingConfig = TracingConfig()
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
 
@@ -117,6 +123,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    tracing: TracingConfig = field(default_factory=TracingConfig)
     language: str = "en"
     time_zone: str = "UTC"
     platforms: Mapping[str, BaseModel] = field(default_factory=dict)

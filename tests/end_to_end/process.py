@@ -32,7 +32,11 @@ class BotProcess:
         self.path = folder / "config.yaml"
         self.log_path = folder / "log"
         self.config = {"data": str(self.data), **config}
+        self.program: tuple[str, ...] = ("-m", "bot")
+        """What Python is told to run."""
         self.process: asyncio.subprocess.Process | None = None
+        self.environment: dict[str, str] = {}
+        """More of it for the process."""
         self._began = 0
 
     async def __aenter__(self) -> Self:
@@ -78,13 +82,12 @@ class BotProcess:
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "bot",
+                *self.program,
                 "run",
                 "--config",
                 str(self.path),
                 cwd=self.folder,
-                env={**environment, "PYTHONPATH": str(ROOT), "HOME": str(self.folder)},
+                env={**environment, "PYTHONPATH": str(ROOT), "HOME": str(self.folder), **self.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -11,4 +11,5 @@ from core.ports import Redact
 def blackened(post: Post, redact: Redact) -> Post:
     """Labels too: the answers to a question are the agent's words."""
     rows = tuple(tuple(replace(each, label=redact(each.label)) for each in row) for row in post.buttons)
-    return replace(post, text=redact(post.text), buttons=rows)
+    file = post.file and replace(post.file, text=redact(post.file.text))
+    return replace(post, text=redact(post.text), buttons=rows, file=file, below=redact(post.below))

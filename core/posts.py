@@ -5,21 +5,28 @@ Nothing durable is said but through here: the intent is committed under a key, t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from core.blackened import blackened
+from core.files import file_of, in_brief, joined, shown
 from core.meter import NoMeter
 from core.model.chat import ChatRef, Post, PostKey, Priority, ThreadRef
 from core.model.codec import Json
-from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Redact, SendState
+from core.ports import ChatPlatform, Clock, Filing, Meter, Outboxes, Outgoing, Redact, SendState
 from core.sender import Sender
 from core.sending import Opened
 
 log = structlog.get_logger()
+
+MOST_PIECES = 4
+"""Messages that one post may become; what is longer is a file where the platform takes files."""
+
+MOST_CHARACTERS = 40_000
+"""No platform shows more in so many messages, so it need not be asked."""
 
 
 class Posts:
@@ -36,6 +43,7 @@ class Posts:
     ) -> None:
         self._store, self._platforms, self._redact, self._is_quiet = store, platforms, redact, is_quiet
         self._sender = Sender(store, platforms, clock, meter or NoMeter())
+        self._sender.on_refused_file = self._say_instead
 
     def when_opened(self, call: Opened) -> None:
         """What to do when a post that opens a thread stands."""
@@ -56,27 +64,44 @@ class Posts:
             log.warning("post.no_platform", platform=thread.platform, key=key)
             return
         silent = self._is_quiet is not None and await self._is_quiet(thread.room)
-        pieces = platform.split(replace(blackened(post, self._redact), silent=silent))
+        parts = _parts(platform, replace(blackened(post, self._redact), silent=silent))
         starts_now = self._sender.sends_at_once(thread.room, priority)
         rows = [
             Outgoing(
-                key=key if number == 0 else PostKey(f"{key}#{number + 1}"),
+                key=PostKey(f"{key}{suffix}"),
                 thread=thread,
-                post=piece,
+                post=part,
                 priority=priority,
-                state=SendState.SENDING if starts_now and number == 0 else SendState.NEW,
-                opens=opens if number == 0 else None,
+                state=SendState.SENDING if starts_now and not suffix else SendState.NEW,
+                opens=None if suffix else opens,
             )
-            for number, piece in enumerate(pieces)
+            for suffix, part in parts
         ]
+        await self._put(rows)
+
+    async def _put(self, rows: Sequence[Outgoing]) -> None:
         for row in await self._store.put_posts(rows):
             self._sender.queue(row)
+
+    async def _say_instead(self, row: Outgoing, reason: str) -> None:
+        """The words of a file that the platform does not take, in as many messages as they need."""
+        assert row.post.file is not None
+        text = f"📎 `{row.post.file.name}` could not be sent as a file. {reason} Here it is in words:"
+        pieces = self._platforms[row.thread.platform].split(
+            replace(row.post, text=f"{text}\n\n{shown(row.post.file)}", file=None)
+        )
+        await self._put(
+            [
+                Outgoing(PostKey(f"{row.key}{suffix}"), row.thread, piece, row.priority)
+                for suffix, piece in _numbered(pieces, "#1")
+            ]
+        )
 
     async def show(self, key: PostKey, post: Post) -> None:
         """Other words for a post, committed when this returns; the platform shows them when its pace allows."""
         self._sender.settling.add(key)
         try:
-            post = blackened(post, self._redact)
+            post = joined(blackened(post, self._redact))
             wanted = await self._store.want(key, post)
         finally:
             self._sender.settling.discard(key)
@@ -120,3 +145,26 @@ class Posts:
     def oldest(self) -> datetime | None:
         """Since when the oldest of the posts that are not sent waits, in this life of the bot."""
         return self._sender.oldest()
+
+
+def _parts(platform: ChatPlatform, post: Post) -> list[tuple[str, Post]]:
+    """What is sent, in order, each with the end of its key: the whole, or what is long of it as a file."""
+    whole, other = joined(post), _as_object(platform)
+    can_file = isinstance(other, Filing) and other.takes_files
+    if not can_file or len(whole.text) <= MOST_CHARACTERS:
+        pieces = platform.split(whole)
+        if not can_file or len(pieces) <= MOST_PIECES:
+            return _numbered(pieces)
+    pieces = platform.split(in_brief(post))
+    if len(pieces) > MOST_PIECES:  # what stands around the file is long itself
+        post = whole
+        pieces = platform.split(in_brief(post))
+    return [*_numbered(pieces), ("#file", Post("", silent=post.silent, file=file_of(post)))]
+
+
+def _numbered(pieces: Sequence[Post], first: str = "") -> list[tuple[str, Post]]:
+    return [(f"#{number}" if number > 1 else first, piece) for number, piece in enumerate(pieces, 1)]
+
+
+def _as_object(platform: ChatPlatform) -> object:
+    return platform

@@ -15,11 +15,11 @@ import structlog
 
 from core.meter import outcome_of
 from core.model.chat import ChatRef, Post, PostKey, PostRef, Priority, ThreadRef
-from core.model.errors import ChatBusy, ChatError, PostGone, SendUnknown
+from core.model.errors import ChatBusy, ChatError, FileRefused, PostGone, SendUnknown
 from core.pace import Pace, SharesEdits
 from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Paced, SendState
 from core.rooms import Room
-from core.sending import Opened, Sending, TwiceUnknown, kept, notice, pause, worded
+from core.sending import Opened, RefusedFile, Sending, TwiceUnknown, kept, notice, pause, worded
 
 log = structlog.get_logger()
 
@@ -45,6 +45,7 @@ class Sender:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.on_opened: Opened | None = None
+        self.on_refused_file: RefusedFile | None = None
         self._since: dict[PostKey, datetime] = {}
 
     async def work(self) -> None:
@@ -161,6 +162,7 @@ class Sender:
                 await self._hold(platform, room, row, error)
                 return
             log.warning("post.rejected", key=row.key, reason=str(error))
+            await self._say_instead(row, error)
             await self._sending.mark(row.key, SendState.REJECTED)
         else:
             self._count(platform, "sent")
@@ -198,6 +200,11 @@ class Sender:
             for each in await kept(lambda: self._store.put_posts([told]), self._clock):
                 self.queue(each)
         await self._sending.mark(row.key, SendState.REJECTED)
+
+    async def _say_instead(self, row: Outgoing, error: ChatError) -> None:
+        if isinstance(error, FileRefused) and self.on_refused_file is not None:
+            say, reason = self.on_refused_file, str(error)
+            await kept(lambda: say(row, reason), self._clock)
 
     async def open(self, row: Outgoing, ref: PostRef) -> None:
         if row.opens is None or self.on_opened is None:

@@ -30,6 +30,9 @@ BACK_OFF_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 Opened = Callable[[Json, PostRef], Awaitable[None]]
 """Called when a post that opens a thread stands: with the ask that waited for it. Idempotent."""
 
+RefusedFile = Callable[[Outgoing, str], Awaitable[None]]
+"""Called when a file is refused for good, with the reason, before that is kept. Idempotent."""
+
 
 class TwiceUnknown(SendUnknown):
     """The second try, which says that it is one, has no known fate either."""

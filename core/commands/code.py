@@ -6,14 +6,12 @@ from core.authority import Role
 from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.commands.here import run_by_id, work_named
 from core.commands.runs import parse_id
-from core.model.chat import Button, Style
+from core.files import bounded
+from core.model.chat import Button, File, Post, Style
 from core.model.errors import BadAsk, Conflict, NotFound
 from core.model.work import PullState, Run, RunState, TaskState, Work
 from core.projects import parse_task_key
 from core.runs.answer import UNPUBLISHED, files, link, publish_button
-
-DIFF_LENGTH = 12_000
-"""Characters of a diff in the chat: about three posts."""
 
 
 def parse_named(line: Line) -> str:
@@ -28,11 +26,8 @@ async def diff(ask: str, scene: Scene, desk: Desk) -> Reply:
     text = await _diff(work, desk)
     if not text.strip():
         return say(f"`{work.branch}` changes nothing against its base.")
-    shown = text if len(text) <= DIFF_LENGTH else text[:DIFF_LENGTH].rpartition("\n")[0]
-    rest = text[len(shown) :].count("\n")
-    more = f"\n\n*{rest} more lines; the whole is on `{work.branch}`.*" if rest > 1 else ""
-    fence = "`" * max(3, _longest_ticks(shown) + 1)
-    return say(f"`{work.branch}`\n\n{fence}diff\n{shown.rstrip()}\n{fence}{more}")
+    name = work.task or work.branch.replace("/", "-")
+    return Reply(Post(f"`{work.branch}`", file=File(f"{name}.diff", bounded(text))))
 
 
 async def _diff(work: Work, desk: Desk) -> str:
@@ -118,14 +113,6 @@ def _buttons(work: Work, state: PullState) -> tuple[Button, ...]:
     if state is not PullState.OPEN:
         return ()
     return (Button("Show diff", f"/diff {work.id}"), Button("Merge", f"/merge {work.id}", Style.PRIMARY))
-
-
-def _longest_ticks(text: str) -> int:
-    longest = count = 0
-    for letter in text:
-        count = count + 1 if letter == "`" else 0
-        longest = max(longest, count)
-    return longest
 
 
 DIFF = Command("diff", "/diff [TASK-KEY]", "Show what has been changed", parse_named, diff)

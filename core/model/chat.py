@@ -102,12 +102,26 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """`name` ends in what it is: `.md` is CommonMark, anything else is code."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
-    """`text` is CommonMark with tables; rows of buttons stand below it. `silent`: no sound, where that exists."""
+    """`text` is CommonMark with tables; rows of buttons stand below it. `silent`: no sound, where that exists.
+
+    `file` is a long part, said between `text` and `below` where a few messages hold it, else sent as a file. To a
+    platform a post with a file is that file, and `text` what stands beside it.
+    """
 
     text: str
     buttons: tuple[tuple[Button, ...], ...] = ()
     silent: bool = False
+    file: File | None = None
+    below: str = ""
 
 
 class Priority(IntEnum):

@@ -62,6 +62,10 @@ class SendUnknown(ChatError):
         super().__init__(text, is_final=False)
 
 
+class FileRefused(ChatError):
+    """The platform does not take this file; words it may still take."""
+
+
 class PostGone(ChatError):
     """The post to edit no longer exists."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from core.files import answer
 from core.model.chat import Button, Post, Style
 from core.model.work import Change, PullRequest, PullState, Run, RunState, Turn, Usage, Work
 from core.runs.progress import elapsed, fit_for_code
 
 SHOWN_FILES = 8
-ANSWER_LENGTH = 20_000
-"""Characters: about five posts."""
 SHOWN_LEFT = 5
 LEFT_LENGTH = 200
 UNPUBLISHED = "What was done is not published. It is safe in the bot's workspace: “Publish again” takes it from there."
@@ -29,14 +28,18 @@ def final_post(  # noqa: PLR0913 - the facts of an end
     change: Change | None,
     pull: PullRequest | None,
     usage: Usage,
+    by: str = "",
+    left: str = "",
     more: bool = False,
     is_kept_back: bool = False,
 ) -> Post:
-    """`said` is the agent's answer or what went wrong; `more`: the next thing said is taken up at once."""
+    """`said` is the agent's answer or what went wrong, `by` who ended it, `left` what was not done and where it is.
+
+    `more`: the next thing said is taken up at once. However long the answer is, what it led to stays in the chat.
+    """
     took = elapsed((now - (run.started_at or run.created_at)).total_seconds())
     head = f"{_MARKS[state]} **{run.title}** · {run.agent} · {took}"
-    parts = [head, said.strip()]
-    parts.append(files(change) if change else _unchanged(state, pull))
+    parts = [left, files(change) if change else _unchanged(state, pull)]
     if pull is not None:
         parts.append(pull_line(pull))
     if costs := _costs(usage):
@@ -44,14 +47,7 @@ def final_post(  # noqa: PLR0913 - the facts of an end
     if more:
         parts.append("*Going on with what you said meanwhile.*")
     rows = ((publish_button(run),),) if is_kept_back else _buttons(work, change, pull)
-    return Post("\n\n".join(part for part in parts if part), rows)
-
-
-def bounded(text: str) -> str:
-    """What an agent says, without end perhaps: a chat is no place for more than a few posts of it."""
-    if len(text) <= ANSWER_LENGTH:
-        return text
-    return f"{text[:ANSWER_LENGTH]}\n\n… {len(text) - ANSWER_LENGTH:,} more characters are left out"
+    return Post(_paragraphs(head, by), rows, file=answer(said), below=_paragraphs(*parts))
 
 
 def publish_button(run: Run) -> Button:
@@ -97,6 +93,10 @@ def kept(change: Change | None, branch: str) -> str:
     if change is not None:
         return f"What was done so far is kept on `{branch}`. Say how to go on, and I continue there."
     return "Nothing had been changed. Say how to go on, and I start again."
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
 
 
 def _one_line(text: str) -> str:

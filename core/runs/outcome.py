@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.files import answer
 from core.model.chat import Button, Post, Style
 from core.model.work import Change, PullRequest, Run, RunState, Usage
 
@@ -84,6 +85,7 @@ def words(outcome: Outcome, published: Published) -> str:
 
 
 def question_post(run: Run, outcome: Outcome) -> Post:
-    text = "\n\n".join(part for part in (outcome.answer, f"❓ **{outcome.question}**") if part)
+    question = f"❓ **{outcome.question}**"
+    below = question if outcome.options else f"{question}\n\n*Answer here, and I go on.*"
     rows = tuple((Button(option[:40], f"/answer {run.id} {option}", Style.PRIMARY),) for option in outcome.options)
-    return Post(text if outcome.options else f"{text}\n\n*Answer here, and I go on.*", rows)
+    return Post("", rows, file=answer(outcome.answer), below=below)

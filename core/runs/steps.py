@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 
 from core.alerts import AlertKind, Alerts
+from core.files import bounded
 from core.meter import NoMeter
 from core.model.chat import Post, PostKey, Priority, SignKind
 from core.model.errors import AgentCapped, AgentUnready, BotError, CutTooOften, NotFound
@@ -29,7 +30,7 @@ from core.model.work import (
 )
 from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
-from core.runs.answer import UNPUBLISHED, bounded, final_post, kept, left_post, publish_button
+from core.runs.answer import UNPUBLISHED, final_post, kept, left_post, publish_button
 from core.runs.cards import asking, quarantined_words
 from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
@@ -303,17 +304,18 @@ class RunSteps:
 
     async def _say_end(self, run: Run, outcome: Outcome, published: Published, state: RunState, *, more: bool) -> None:
         work = await self.work_of(run)
-        said = words(outcome, published)
+        by = left = ""
         if state is not RunState.COMPLETED:
             by = f"Stopped by {run.stop_asked_by}." if run.stop_asked_by and state is RunState.CANCELLED else ""
             left = UNPUBLISHED if published.is_kept_back else kept(published.change, work.branch)
-            said = "\n\n".join(part for part in (by, said, left) if part)
         post = final_post(
             run,
             work,
             state,
             self.clock.now(),
-            said=said,
+            said=outcome.answer,
+            by=by,
+            left="\n\n".join(part for part in (published.problem, left) if part),
             change=published.change,
             pull=published.pull,
             usage=outcome.usage,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.files import joined
 from core.model.chat import Cause, Person, Post, ThreadRef
 from core.model.work import (
     Change,
@@ -42,7 +43,8 @@ def post(
     more: bool = False,
     is_kept_back: bool = False,
 ) -> Post:
-    return final_post(
+    """As it is said where it fits."""
+    whole = final_post(
         RUN,
         WORK,
         state,
@@ -54,6 +56,7 @@ def post(
         more=more,
         is_kept_back=is_kept_back,
     )
+    return joined(whole)
 
 
 def labels(shown: Post) -> list[str]:

@@ -57,17 +57,35 @@ async def test_diff_of_a_run_at_work_is_what_its_checkout_holds(bot: WholeBot) -
     assert "half.py" in (await bot.platform.shown("```diff")).text
 
 
-async def test_a_long_diff_is_cut_at_a_line_and_its_fence_holds(bot: WholeBot) -> None:
+async def test_a_diff_of_fences_stands_in_a_longer_fence(bot: WholeBot) -> None:
     await bot.linked()
     await work_on(bot, "Mend it", "a.md")
     branch = next(iter(bot.workspaces.branches.values()))
-    branch["a.md"] = "````\n" + "\n".join(f"line {number}" for number in range(3000))
+    branch["a.md"] = "````\n" + "\n".join(f"line {number}" for number in range(300))
 
     shown = (await bot.ask("/diff")).text
 
     assert "\n`````diff\n" in shown
-    assert "more lines; the whole is on `patchbay/" in shown
-    assert len(shown) < 13_000
+    assert shown.endswith("line 299\n`````")
+
+
+async def test_a_long_diff_is_a_file_named_after_its_task(bot: WholeBot) -> None:
+    await bot.linked()
+    await bot.ask("/create_task DEMO Mend it")
+    bot.workspaces.changes = {"a.py": "1"}
+    await bot.ask("/execute DEMO-1")
+    branch = next(iter(bot.workspaces.branches.values()))
+    branch["a.py"] = "\n".join(f"line {number}" for number in range(9000))
+
+    await bot.ask("/diff DEMO-1")
+
+    brief, whole = bot.platform.posts[-2:]
+    assert brief.text.startswith("`task/DEMO-1`\n\n```diff\n")
+    assert brief.text.count("```") == 2
+    assert "*The whole diff (" in brief.text
+    assert whole.file is not None
+    assert whole.file.name == "DEMO-1.diff"
+    assert whole.file.text.rstrip().endswith("line 8999")
 
 
 async def test_diff_by_the_button_of_an_old_run(bot: WholeBot) -> None:

@@ -19,6 +19,7 @@ from core.model.chat import (
     Cause,
     ChatEvent,
     Delivery,
+    File,
     Halted,
     Person,
     Post,
@@ -60,6 +61,10 @@ class ShownPost:
         return self.post.text
 
     @property
+    def file(self) -> File | None:
+        return self.post.file
+
+    @property
     def buttons(self) -> list[Button]:
         return [button for row in self.post.buttons for button in row]
 
@@ -78,17 +83,24 @@ class Fault:
 
 class FakePlatform:
     def __init__(
-        self, name: str = "fake", tenant: str = "home", *, can_find: bool = True, limit: int = 100_000
+        self,
+        name: str = "fake",
+        tenant: str = "home",
+        *,
+        can_find: bool = True,
+        limit: int = 100_000,
+        takes_files: bool = True,
     ) -> None:
         self.name = name
         self.tenant = tenant
         self.edit_gap = 0.0
         self.can_find = can_find
+        self.takes_files = takes_files
         self.posts: list[ShownPost] = []
         self.signs: list[tuple[ThreadRef, str, SignKind]] = []
         self.press_answers: list[tuple[str, str]] = []
         self.calls: list[str] = []
-        """`post`, `edit` and `find`, in the order they came, those that failed too."""
+        """`post`, `file` (a post with one), `edit` and `find`, in the order they came, those that failed too."""
         self.cursor: str | None = None
         """What `listen` was given."""
         self.thread = ThreadRef(name, tenant, "room")
@@ -131,7 +143,7 @@ class FakePlatform:
         ]
 
     async def post(self, thread: ThreadRef, post: Post, key: PostKey) -> PostRef:
-        fault = self._meet("post")
+        fault = self._meet("post" if post.file is None else "file")
         if fault is not None and not fault.accepted:
             raise fault.error
         ref = PostRef(thread, f"p{next(self._numbers)}")
@@ -248,7 +260,7 @@ class FakePlatform:
     # --------------------------------------------------------------------------------------- as a test
 
     def fail(self, call: str, error: ChatError, *, accepted: bool = False, times: int = 1) -> None:
-        """The next calls of `post`, `edit` or `find` meet this."""
+        """The next calls of `post`, `file`, `edit` or `find` meet this."""
         self._faults[call].extend([Fault(error, accepted)] * times)
 
     def forget(self, shown: ShownPost) -> None:

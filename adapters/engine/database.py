@@ -47,6 +47,8 @@ class EngineConnection(sqlite3.Connection):
         super().__init__(*args, **more)
         self.execute("PRAGMA journal_mode=WAL")
         self.execute("PRAGMA synchronous=FULL")
+        with suppress(sqlite3.Error):  # as the Store does it: what an fsync that failed left in memory is written again
+            self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         now = _Ascending()
         # DBOS stamps signals by unixepoch('subsec') (NULL before SQLite 3.42: it cannot launch) or, on Python 3.11, by
         # strftime('%s') (whole seconds: two signals in one second come in any order).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.context import TortoiseContext, get_current_context, set_global_context
+from tortoise.exceptions import OperationalError
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -130,11 +132,20 @@ class Database:
             with self.context:
                 await self.context.init(config)
             await cast("Any", self.client).create_connection(with_db=True)
+            await self._write_through()
         except Exception as error:
             await self.disconnect()
             raise as_store_error(error) from error
         _OPEN.append(self.context)
         _share()
+
+    async def _write_through(self) -> None:
+        """What an earlier life wrote ahead is written again, and synced. After an fsync that failed it may be in memory
+        alone, and a later one that succeeds proves nothing about it.
+        """
+        if self.is_sqlite:
+            with suppress(OperationalError):  # a disk that is full: it is written with a later checkpoint
+                await self.client.execute_query("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def disconnect(self) -> None:
         if self.context in _OPEN:

@@ -130,7 +130,8 @@ class _Claude:
         status = _STATUS_OF_TYPE.get(str(inner.get("type")), error.status_code)
         seconds = seconds_of(error.response.headers.get("retry-after"))
         detail = str(inner.get("message") or error.message)
-        return Refused(self._agent, self._model, status if status >= 400 else 500, detail, seconds).error()
+        status = status if status >= 400 else 500
+        return Refused(self._agent, self._model, status, detail, seconds, error.response.headers).error()
 
     def _checked(self, heard: _Heard) -> ModelReply:
         if not heard.is_over or heard.stop_reason is None:

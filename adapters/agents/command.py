@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adapters.agents.caps import capped_until
 from adapters.agents.config import CommandConfig
 from adapters.agents.output import Excerpt
-from adapters.system import ProcessTimeoutError, run
-from core.model.errors import AgentError, AgentLimit, AgentUnready, SandboxError
+from adapters.system import ProcessTimeoutError, SystemClock, run
+from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready, SandboxError
 from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
-from core.ports import Access, Approve, Note, Sandbox
+from core.ports import Access, Approve, Clock, Note, Sandbox
 
 WORDS = "{words}"
 TITLE_CHARS = 80
@@ -47,8 +48,9 @@ class _Step:
 class Command:
     """A recipe."""
 
-    def __init__(self, name: str, config: CommandConfig, sandbox: Sandbox) -> None:
+    def __init__(self, name: str, config: CommandConfig, sandbox: Sandbox, clock: Clock | None = None) -> None:
         self._name, self._config, self._sandbox = name, config, sandbox
+        self._clock: Clock = clock or SystemClock()
 
     @property
     def name(self) -> str:
@@ -82,8 +84,15 @@ class Command:
         for number, argv in enumerate(steps, 1):
             over.append(await self._run(argv, number, turn.checkout.path, until, note))
             if over[-1].code != 0 and self._config.stop_at_failure:
+                self._check_cap(over[-1])
                 raise AgentError(f"{self._name} failed. {over[-1].shown}")
         return TurnResult("\n\n".join(each.shown for each in over))
+
+    def _check_cap(self, step: _Step) -> None:
+        """A coding agent on the command line ends at its provider's cap with words about it. AgentCapped."""
+        reset = capped_until(step.output, self._clock.now())
+        if reset is not None:
+            raise AgentCapped(f"{self._name}: its provider's usage cap is reached. {step.shown}", reset)
 
     async def _run(self, argv: Sequence[str], number: int, workspace: str, until: float, note: Note) -> _Step:
         """One step, shown from its beginning to its end."""

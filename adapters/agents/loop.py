@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from adapters.agents.config import LoopConfig
 from adapters.agents.model import (
+    AtCap,
     Call,
     CallResult,
     Model,
@@ -25,7 +27,7 @@ from adapters.agents.session import Session, open_session
 from adapters.agents.tools import TOOLS, Tools
 from adapters.straight import NoCircuit
 from adapters.system import SystemClock
-from core.model.errors import AgentError, AgentLimit, Unavailable
+from core.model.errors import AgentCapped, AgentError, AgentLimit, Unavailable
 from core.model.events import Readiness, SessionNamed, TextSaid, TurnAsk, TurnEnd, TurnResult, UsageSeen
 from core.model.work import Usage
 from core.ports import Approve, Clock, Note, Sandbox
@@ -97,6 +99,9 @@ class Loop:
     def limits(self) -> LoopConfig:
         return self._config
 
+    def now(self) -> datetime:
+        return self._clock.now()
+
     async def pause(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
@@ -144,8 +149,8 @@ class _Talk:
             self._is_new_paragraph = self._has_spoken
 
     def _wait(self, trouble: TryAgain, tries: int) -> float:
-        """Seconds until the next try. AgentLimit and AgentError when there is none."""
-        asked = trouble.seconds or 0.0
+        """Seconds until the next try. AgentCapped, AgentLimit and AgentError when there is none."""
+        asked = self._capped(trouble) if isinstance(trouble, AtCap) else trouble.seconds or 0.0
         if asked > LONGEST_WAIT_SECONDS:
             raise AgentLimit(
                 f"{self._loop.name}: the provider's limit is reached, it asks to wait {asked:g} s ({trouble}). "
@@ -157,6 +162,22 @@ class _Talk:
                 f"{trouble}. What was changed is kept; try again later."
             ) from trouble
         return max(asked, BACK_OFF_SECONDS[tries - 1])
+
+    def _capped(self, cap: AtCap) -> float:
+        """Seconds until it resets, where that is soon."""
+        now = self._loop.now()
+        reset = cap.reset(now)
+        if reset is None and cap.is_over:
+            raise AgentLimit(
+                f"{str(cap).rstrip('.')}. It names no time when it resets. What was changed is kept; say it again later, or with another "
+                "agent: /agents lists them."
+            ) from cap
+        seconds = (reset - now).total_seconds() if reset else 0.0
+        if reset is None or seconds <= LONGEST_WAIT_SECONDS:
+            return seconds
+        name = self._loop.name
+        words = str(cap) if cap.is_over else f"{name}: the provider's usage cap is reached ({cap})"
+        raise AgentCapped(f"{words.rstrip('.')}.", reset) from cap
 
     async def _reply(self) -> ModelReply:
         try:

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from adapters.agents.caps import believed, reset_in, reset_of
 from core.model.errors import AgentError, AgentLimit, AgentUnready
 from core.model.events import Readiness
 from core.model.work import Usage
@@ -117,19 +119,37 @@ class Outage(TryAgain):
     """The provider did not answer, broke off, or said that it cannot."""
 
 
+class AtCap(TryAgain):
+    """A limit of the provider is reached. `is_over`: waiting helps only where it is known until when."""
+
+    def __init__(self, text: str, refused: Refused, *, is_over: bool) -> None:
+        super().__init__(text, refused.seconds)
+        self.is_over, self._refused = is_over, refused
+
+    def reset(self, now: datetime) -> datetime | None:
+        """None: nobody knows."""
+        if self.seconds is not None:
+            return believed(now + timedelta(seconds=min(self.seconds, 1e9)), now)
+        return reset_of(self._refused.headers, now) or reset_in(self._refused.detail, now)
+
+
 class TooLong(AgentLimit):
     """The history is longer than the model can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A provider's refusal. `agent` is the name in the configuration, `seconds` what `retry-after` says."""
+    """A provider's refusal. `agent` is the name in the configuration, `seconds` what `retry-after` says.
+
+    `headers`: those of the answer, names in lower case.
+    """
 
     agent: str
     model: str
     status: int
     detail: str
     seconds: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def error(self) -> Exception:
         """What to raise: TryAgain where waiting helps, else what the person should read."""
@@ -139,15 +159,22 @@ class Refused:
                 f"{self.agent}: the provider refused the key (HTTP {self.status}). "
                 f"Check `agents.{self.agent}.api_key`, then try again."
             )
-        if self.status == 402 or any(each in words for each in _CAPS):
-            return AgentLimit(f"{self.agent}: the provider's usage cap is reached: {self.short}")
+        if self.status == 402 or any(each in words for each in _SPENT):
+            return AgentLimit(
+                f"{self.agent}: the provider's usage cap is reached, and it names no time when it resets: {self.short}. "
+                "Mend that with the provider, or say it again with another agent; /agents lists them."
+            )
+        if any(each in words for each in _CAPS):
+            return AtCap(f"{self.agent}: the provider's usage cap is reached: {self.short}", self, is_over=True)
         if any(each in words for each in _TOO_LONG):
             return TooLong(
                 f"{self.agent}: the talk has grown longer than {self.model} can read. Begin a new one with /new."
             )
         if self.status >= 500:
             return Outage(f"HTTP {self.status}: {self.short}", self.seconds)
-        if self.status in {408, 409, 425, 429}:
+        if self.status == 429:
+            return AtCap(f"HTTP 429: {self.short}", self, is_over=False)
+        if self.status in {408, 409, 425}:
             return TryAgain(f"HTTP {self.status}: {self.short}", self.seconds)
         if self.status == 404:
             return AgentError(
@@ -212,5 +239,7 @@ class PricedTokens:
     cache_write: int = 0
 
 
-_CAPS = ("insufficient_quota", "credit balance", "usage limit", "billing", "exceeded your current quota", "spend limit")
+_SPENT = ("insufficient_quota", "credit balance", "spend limit")
+"""Nothing comes back by waiting."""
+_CAPS = ("usage limit", "billing", "exceeded your current quota")
 _TOO_LONG = ("prompt is too long", "context length", "context_length", "context window", "maximum context")

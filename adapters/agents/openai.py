@@ -132,7 +132,8 @@ class _Completions:
             self._asks_usage = False
             return TryAgain("the server does not know stream_options")
         seconds = seconds_of(error.response.headers.get("retry-after"))
-        return Refused(self._agent, self._model, error.status_code, detail, seconds).error()
+        headers = error.response.headers
+        return Refused(self._agent, self._model, error.status_code, detail, seconds, headers).error()
 
     def _checked(self, heard: _Heard) -> ModelReply:
         if heard.finish is None:

@@ -77,6 +77,7 @@ class Status:
     message: str = "scripted"
     retry_after: str = ""
     type: str = "scripted_error"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,7 @@ class FakeLLM:
 
 
 def _refusal(api: str, entry: Status) -> web.Response:
-    headers = {"retry-after": entry.retry_after} if entry.retry_after else {}
+    headers = {**entry.headers, **({"retry-after": entry.retry_after} if entry.retry_after else {})}
     error = {"type": entry.type, "message": entry.message}
     bodies = {
         "anthropic": {"type": "error", "error": error},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from adapters.agents.command import Command, expand
 from adapters.agents.config import CommandConfig
-from core.model.errors import AgentError, AgentUnready, SandboxError
+from core.model.errors import AgentCapped, AgentError, AgentUnready, SandboxError
 from core.model.events import TurnResult
 from core.ports import Wrapped
 from tests.adapters.agents.turns import Notes, nobody_asked, turn_in
@@ -142,3 +143,28 @@ async def test_a_sandbox_that_does_not_work_is_what_is_missing() -> None:
 
     assert not ready.is_usable
     assert ready.missing == "there is no bubblewrap"
+
+
+async def test_a_coding_agent_that_ends_at_its_cap_is_capped_until_it_resets(tmp_path: Path) -> None:
+    said = ("sh", "-c", "echo working; echo 'usage limit reached, try again in 3 hours'; exit 1")
+    before = datetime.now(UTC)
+
+    with pytest.raises(AgentCapped, match="usage limit reached") as caught:
+        await take(tmp_path, said)
+
+    wait = caught.value.resets_at - before
+    assert timedelta(hours=3) <= wait < timedelta(hours=4)
+
+
+@pytest.mark.parametrize("said", ["usage limit reached", "try again in 3 hours"])
+async def test_a_failure_that_names_no_cap_or_no_time_is_a_failure(tmp_path: Path, said: str) -> None:
+    with pytest.raises(AgentError, match="exit 1") as caught:
+        await take(tmp_path, ("sh", "-c", f"echo '{said}'; exit 1"))
+
+    assert not isinstance(caught.value, AgentCapped)
+
+
+async def test_a_recipe_that_succeeds_may_talk_of_caps(tmp_path: Path) -> None:
+    result = await take(tmp_path, ("echo", "usage limit reached, try again in 3 hours"))
+
+    assert "usage limit reached" in result.answer

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
 from adapters.agents import loop
-from core.model.errors import AgentError, AgentLimit, AgentUnready
+from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready
 from core.model.events import ActionEnded, AgentEvent, PlanShown, TextSaid, TurnEnd, UsageSeen
 from tests.adapters.agents.conftest import Looping
 from tests.adapters.agents.turns import Notes, nobody_asked
@@ -237,13 +238,43 @@ async def test_a_pause_that_the_provider_asks_for_is_kept(looping: Looping) -> N
 
 
 @SHOWS_HEADERS
-async def test_a_long_pause_is_a_limit(looping: Looping) -> None:
+async def test_a_long_pause_is_a_cap_that_resets_then(looping: Looping) -> None:
     looping.llm.script([Status(429, retry_after="3600")])
 
-    with pytest.raises(AgentLimit, match="3600 s"):
+    with pytest.raises(AgentCapped, match="sam: the provider's usage cap is reached") as caught:
         await looping.take()
 
+    assert caught.value.resets_at == looping.clock.now() + timedelta(hours=1)
     assert looping.clock.slept == []
+
+
+async def test_a_cap_that_says_when_it_resets_is_a_cap_until_then(looping: Looping) -> None:
+    looping.llm.script([Status(429, "You've reached your weekly usage limit. Try again in 2 days 3 hours.")])
+
+    with pytest.raises(AgentCapped, match="weekly usage limit") as caught:
+        await looping.take()
+
+    assert caught.value.resets_at == looping.clock.now() + timedelta(days=2, hours=3)
+
+
+async def test_a_cap_that_resets_in_a_moment_is_waited_out(looping: Looping) -> None:
+    looping.llm.script([Status(429, "usage limit reached, try again in 20s"), Words("Done.")])
+
+    assert (await looping.take()).answer == "Done."
+    assert looping.clock.slept == [20.0]
+
+
+@SHOWS_HEADERS
+async def test_what_is_used_up_says_in_the_headers_when_it_resets(looping: Looping) -> None:
+    reset = looping.clock.now() + timedelta(hours=2)
+    name = "anthropic-ratelimit-tokens-{}" if looping.api == "anthropic" else "x-ratelimit-{}-tokens"
+    headers = {name.format("remaining"): "0", name.format("reset"): reset.isoformat()}
+    looping.llm.script([Status(429, headers=headers)])
+
+    with pytest.raises(AgentCapped) as caught:
+        await looping.take()
+
+    assert caught.value.resets_at == reset
 
 
 @pytest.mark.parametrize("status", [401, 403])

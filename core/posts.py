@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from core.alerts import Alerts
 from core.blackened import blackened
 from core.files import file_of, in_brief, joined, shown
 from core.meter import NoMeter
@@ -19,6 +20,7 @@ from core.model.codec import Json
 from core.ports import ChatPlatform, Clock, Filing, Meter, Outboxes, Outgoing, Redact, SendState
 from core.sender import Sender
 from core.sending import Opened
+from core.watchers import Tracer
 
 log = structlog.get_logger()
 
@@ -48,6 +50,10 @@ class Posts:
     def when_opened(self, call: Opened) -> None:
         """What to do when a post that opens a thread stands."""
         self._sender.on_opened = call
+
+    def watched_by(self, alerts: Alerts, tracer: Tracer) -> None:
+        """Who is told of posts that are lost, and how long each call takes."""
+        self._sender.alerts, self._sender.tracer = alerts, tracer
 
     async def say(
         self,

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from core.alerts import AlertKind, Alerts
 from core.meter import outcome_of
 from core.model.chat import ChatRef, Post, PostKey, PostRef, Priority, ThreadRef
 from core.model.errors import ChatBusy, ChatError, FileRefused, PostGone, SendUnknown
 from core.pace import Pace, SharesEdits
 from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Paced, SendState
 from core.rooms import Room
-from core.sending import Opened, RefusedFile, Sending, TwiceUnknown, kept, notice, pause, worded
+from core.sending import LOST, Opened, RefusedFile, Sending, TwiceUnknown, kept, notice, pause, worded
+from core.tracing import NoTracer, trace_of_post
+from core.watchers import Tracer
 
 log = structlog.get_logger()
 
@@ -46,6 +50,8 @@ class Sender:
         self._quiet.set()
         self.on_opened: Opened | None = None
         self.on_refused_file: RefusedFile | None = None
+        self.alerts = Alerts(clock)
+        self.tracer: Tracer = NoTracer()
         self._since: dict[PostKey, datetime] = {}
 
     async def work(self) -> None:
@@ -152,7 +158,8 @@ class Sender:
         room.amend(row)
         room.pace.spend(self._clock.now())
         try:
-            ref = await self._sending.send(platform, row)
+            with self._span("post", platform, row):
+                ref = await self._sending.send(platform, row)
         except TwiceUnknown:
             self._count(platform, "unknown")
             await self._give_up(row)
@@ -163,6 +170,7 @@ class Sender:
                 return
             log.warning("post.rejected", key=row.key, reason=str(error))
             await self._say_instead(row, error)
+            self._alert(row, f"was refused: {error}")
             await self._sending.mark(row.key, SendState.REJECTED)
         else:
             self._count(platform, "sent")
@@ -195,6 +203,7 @@ class Sender:
     async def _give_up(self, row: Outgoing) -> None:
         """Said twice, and twice no answer: a third time could be one too many, so whoever reads there decides."""
         log.warning("post.given_up", key=row.key)
+        self._alert(row, "may not have arrived: twice there was no answer. Whoever reads there can have it said again.")
         told = notice(row)
         if told is not None:
             for each in await kept(lambda: self._store.put_posts([told]), self._clock):
@@ -247,7 +256,8 @@ class Sender:
     async def _edit(self, platform: ChatPlatform, room: Room, row: Outgoing, post: Post | None) -> None:
         assert row.ref is not None
         try:
-            await platform.edit(row.ref, worded(row))
+            with self._span("edit", platform, row):
+                await platform.edit(row.ref, worded(row))
         except PostGone:
             log.info("post.gone", key=row.key)
         except ChatError as error:
@@ -277,6 +287,15 @@ class Sender:
             return
         room.edits_rest_until = self._clock.now() + timedelta(seconds=pause(room.edit_failures))
         room.edit_failures += 1
+
+    def _alert(self, row: Outgoing, what: str) -> None:
+        """Not of what is an alert itself: whoever cannot be told cannot be told that either."""
+        if not row.key.removeprefix(LOST).startswith("alert:"):
+            room = row.thread.room
+            self.alerts.raise_(AlertKind.POST_LOST, f"A post to `{room}` (`{row.key}`) {what}", str(room))
+
+    def _span(self, name: str, platform: ChatPlatform, row: Outgoing) -> AbstractContextManager[None]:
+        return self.tracer.span(name, trace_of_post(row.key), platform=platform.name, key=row.key)
 
     def _count(self, platform: ChatPlatform, outcome: str) -> None:
         self._meter.count("posts", platform=platform.name, outcome=outcome)

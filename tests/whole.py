@@ -16,7 +16,7 @@ from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
 from core.model.chat import Person, ThreadRef
 from core.model.work import Run
-from core.ports import Agent
+from core.ports import Agent, ChatPlatform
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
@@ -59,6 +59,9 @@ class WatchedDesk(RunDesk):
 class WholeBot:
     """`start` and `crash` may be called in turn: the store, the engine's journal and the platform stay."""
 
+    others: Sequence[ChatPlatform] = ()
+    owners: Sequence[Grant] = ()
+
     def __init__(self, store: DatabaseStore, *, agents: Sequence[Agent] = (), most_at_once: int = 8) -> None:
         self.store = store
         self.clock = FakeClock()
@@ -73,7 +76,7 @@ class WholeBot:
         self._build()
 
     def _build(self) -> None:
-        platforms = {self.platform.name: self.platform}
+        platforms: dict[str, ChatPlatform] = {each.name: each for each in (self.platform, *self.others)}
         self.posts = Posts(self.store, platforms, self.clock, is_quiet=QuietHours(self.store, self.clock))
         self.live = Live(self.posts, self.clock)
         self.signs = Signs(platforms)
@@ -114,7 +117,7 @@ class WholeBot:
             self.workspaces,
             self.clock,
         )
-        authority = Authority([Grant("fake", "", "owner")], [Grant("fake", "", "member")], self.store)
+        authority = Authority([Grant("fake", "", "owner"), *self.owners], [Grant("fake", "", "member")], self.store)
         self.conversation = Conversation(self.desk, authority, self.signs)
         self.posts.when_opened(self.conversation.opened)
         self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
@@ -126,10 +129,11 @@ class WholeBot:
             for each in (self.inbox.work(), self.posts.work(), self.runs.work(), self.live.tick())
         ]
         await asyncio.sleep(0)
-        await self.posts.take_up(self.platform.name)
-        await self.inbox.take_up(self.platform)
-        listening = self.platform.listen(self.inbox.take_for(self.platform), await self.inbox.cursor("fake"))
-        self._tasks.append(asyncio.create_task(listening))
+        for each in (self.platform, *self.others):
+            await self.posts.take_up(each.name)
+            await self.inbox.take_up(each)
+            listening = each.listen(self.inbox.take_for(each), await self.inbox.cursor(each.name))
+            self._tasks.append(asyncio.create_task(listening))
         await self.runs.recover()
         self.runs.free()
 

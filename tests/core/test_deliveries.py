@@ -12,11 +12,15 @@ import pytest
 
 from core.model.chat import Cause, ChatEvent, Said
 from core.model.work import RunState
+from tests.interleavings import Report, play, two_platforms
 from tests.whole import WholeBot, whole_bot
 
 ROUNDS = 30
 EACH = 10
 """So many interleavings in each round: 300 in all."""
+
+ON_PLATFORMS = 25
+"""So many for each seed as the two platforms really send them; `python -m benchmarks.limits` plays 10,000."""
 
 
 def events_of(bot: WholeBot, name: str) -> list[ChatEvent]:
@@ -76,3 +80,15 @@ async def test_one_effect_for_each_cause(tmp_path: Path, seed: int) -> None:
         tasks = await bot.store.tasks((await bot.store.projects())[0].key)
         assert sorted(task.title for task in tasks) == sorted(f"x{each}" for each in range(EACH))
         assert await bot.store.unsettled() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_one_effect_for_each_cause_as_slack_and_telegram_send_it(tmp_path: Path, seed: int) -> None:
+    chance, report = random.Random(seed), Report()
+    async with two_platforms(tmp_path) as bot:
+        for each in range(ON_PLATFORMS):
+            await play(bot, f"x{each}", chance, report)
+
+    assert report.faults == []
+    assert len(report.hashes) >= ON_PLATFORMS - 2
+    assert report.deliveries > 3 * ON_PLATFORMS

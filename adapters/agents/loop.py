@@ -169,8 +169,8 @@ class _Talk:
         reset = cap.reset(now)
         if reset is None and cap.is_over:
             raise AgentLimit(
-                f"{str(cap).rstrip('.')}. It names no time when it resets. What was changed is kept; say it again later, or with another "
-                "agent: /agents lists them."
+                f"{str(cap).rstrip('.')}. It names no time of its reset. What was changed is kept; say it again later, "
+                "or with another agent: /agents lists them."
             ) from cap
         seconds = (reset - now).total_seconds() if reset else 0.0
         if reset is None or seconds <= LONGEST_WAIT_SECONDS:

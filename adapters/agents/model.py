@@ -161,7 +161,7 @@ class Refused:
             )
         if self.status == 402 or any(each in words for each in _SPENT):
             return AgentLimit(
-                f"{self.agent}: the provider's usage cap is reached, and it names no time when it resets: {self.short}. "
+                f"{self.agent}: the provider's usage cap is reached, and nobody knows when it resets: {self.short}. "
                 "Mend that with the provider, or say it again with another agent; /agents lists them."
             )
         if any(each in words for each in _CAPS):

@@ -33,7 +33,7 @@ class LocalConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ForgeTools:
-    """What wiring gives every forge: the data folder, where the local forge keeps its pull requests, circuits and a tracer."""
+    """What wiring gives every forge: the data folder, the local forge's pull requests, circuits and a tracer."""
 
     data: Path
     pulls: Pulls

@@ -70,4 +70,6 @@ def told(traces: Collector) -> list[str]:
     by_trace: dict[bytes, list[Span]] = {}
     for each in traces.spans:
         by_trace.setdefault(each.trace_id, []).append(each)
-    return [each.name for each in sorted(max(by_trace.values(), key=len), key=lambda span: span.start_time_unix_nano)]
+    most = max(len(each) for each in by_trace.values())
+    longest = next(each for each in by_trace.values() if len(each) == most)
+    return [each.name for each in sorted(longest, key=lambda span: span.start_time_unix_nano)]

@@ -214,9 +214,10 @@ class RunDesk:
         """End a run that no flow will end."""
         now = self._clock.now()
         await say_left(self._posts, run, await self._store.queued_turns(run.id))
-        await self._store.end_run(run.id, state, now, error)
         ended = replace(run, state=state, ended_at=now)
+        # First, so that a crash in between leaves no anchor behind that says it goes on.
         await self._posts.show(anchor_key(run.id), anchor_post(ended, Progress(), now))
+        await self._store.end_run(run.id, state, now, error)
         self._live.forget(run.id)
         self.free()
 

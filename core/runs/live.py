@@ -56,7 +56,9 @@ class Live:
         """It waits for a person: others may work meanwhile."""
         self._expected.discard(run)
 
-    async def take(self, run: Run, turn: Callable[[Callable[[AgentEvent], None]], Awaitable[T]]) -> T:
+    async def take(
+        self, run: Run, turn: Callable[[Callable[[AgentEvent], None]], Awaitable[T]], *, is_resumed: bool = False
+    ) -> T:
         """Await the turn, folding its events into the anchor. StoppedError if `stop` was called meanwhile.
 
         Where the platform streams, that tells each step, and the anchor follows with the clock.
@@ -69,6 +71,8 @@ class Live:
                 self._show(run)
 
         self._runs[run.id] = run
+        self._progress[run.id] = self.progress(run.id).begun(self._clock.now(), is_resumed=is_resumed)
+        self._show(run)
         self._streams.begin(run)
         task = asyncio.ensure_future(turn(note))
         self._turns[run.id] = task

@@ -18,6 +18,9 @@ from core.model.work import Run, RunState, Usage
 
 SHOWN_ACTIONS = 5
 TITLE_LENGTH = 90
+SILENT_SECONDS = 120.0
+STUCK_SECONDS = 600.0
+"""Without an event of the agent."""
 SHOWN_ENTRIES = 20
 """Of a plan; an agent may write one without end."""
 
@@ -51,6 +54,12 @@ class Progress:
     usage: Usage = field(default_factory=Usage)
     session: str = ""
     last_sign: datetime | None = None
+    is_resumed: bool = False
+    """A restart cut this turn, and it was taken up again by itself."""
+
+    def begun(self, at: datetime, *, is_resumed: bool) -> Progress:
+        """With one more turn, of which nothing is known yet."""
+        return replace(self, usage=Usage(), last_sign=at, is_resumed=is_resumed)
 
     def after(self, event: AgentEvent, at: datetime) -> Progress:
         """With one more event. An end without a beginning changes nothing."""
@@ -86,10 +95,27 @@ def anchor_post(run: Run, progress: Progress, now: datetime, *, waiting_for: str
     lines = [f"{run.title}", " · ".join(facts)]
     if waiting_for:
         lines.append(f"*{waiting_for}*")
+    if run.state is RunState.RUNNING:
+        lines += [f"*{words}*" for words in (_resumed(progress), _silence(progress, now)) if words]
     lines += [f"{'☑' if done else '☐'} {fit_for_code(words)}" for words, done in progress.plan]
     if run.state is not RunState.WAITING and not is_brief:
         lines += [each.line for each in progress.actions]
     return Post("  \n".join(lines), () if run.state.is_over else ((stop_button(run),),))
+
+
+def _resumed(progress: Progress) -> str:
+    return "♻️ I restarted and went on" if progress.is_resumed else ""
+
+
+def _silence(progress: Progress, now: datetime) -> str:
+    """So that nobody need guess whether it still works."""
+    silent = (now - (progress.last_sign or now)).total_seconds()
+    if silent < SILENT_SECONDS:
+        return ""
+    words = f"last sign {int(silent // 60)} min ago"
+    if silent < STUCK_SECONDS:
+        return f"⏳ still working, {words}"
+    return f"⏳ {words}: it may be stuck. Stop ends it; what it changed is kept"
 
 
 def stop_button(run: Run) -> Button:

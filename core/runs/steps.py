@@ -36,6 +36,7 @@ from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
 from core.runs.outcome import CUT_KINDS, Outcome, OutcomeKind, Published, end_state, words
 from core.runs.progress import anchor_post
+from core.runs.turn import allow_inside, arguments, failed, is_asked_for
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -95,12 +96,12 @@ class RunSteps:
         run = await self._run(run_id)
         turn = await self.store.next_turn(run_id)
         if run.stop_asked_by:
-            return Outcome(OutcomeKind.STOPPED, turn.number if turn and _is_asked_for(turn) else 0)
+            return Outcome(OutcomeKind.STOPPED, turn.number if turn and is_asked_for(turn) else 0)
         if turn is None:
             return Outcome(OutcomeKind.IDLE)
         agent = self.agents.get(run.agent)
         if agent is None:
-            return _failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
+            return failed(turn, AgentUnready(f"The agent `{run.agent}` is no longer configured; /agents lists them."))
         attempts = await self.store.begin_step(run_id, f"turn-{attempt}")
         # Before the attempt: each question about a cut turn then has a history of its own, which names its answer.
         run = await self.store.move(run_id, RunState.RUNNING, self.clock.now())
@@ -114,7 +115,8 @@ class RunSteps:
         # Asked for again: what the engine keeps is where it stood when the run began, perhaps in another data folder.
         stands = await self._checkout(run, await self.work_of(run))
         began = self.clock.now()
-        outcome = await self._take(run, turn, agent, replace(checkout, path=stands.path), is_retry=not is_first)
+        here, is_resumed = replace(checkout, path=stands.path), attempts > 1
+        outcome = await self._take(run, turn, agent, here, is_retry=not is_first, is_resumed=is_resumed)
         self._measure(run.agent, outcome, began)
         return outcome
 
@@ -237,8 +239,9 @@ class RunSteps:
 
     # --------------------------------------------------------------------------------------- helpers
 
-    async def _take(self, run: Run, turn: Turn, agent: Agent, checkout: Checkout, *, is_retry: bool) -> Outcome:
-        self._progress(run)
+    async def _take(
+        self, run: Run, turn: Turn, agent: Agent, checkout: Checkout, *, is_retry: bool, is_resumed: bool
+    ) -> Outcome:
         self.signs.put(run.thread, run.message, SignKind.WORKING)
         work = await self.work_of(run)
         settings = await self.store.settings(run.thread.room)
@@ -250,11 +253,12 @@ class RunSteps:
             model=run.model,
             language=settings.language or self.language,
             is_retry=is_retry,
-            words=_arguments(run, turn, work),
+            words=arguments(run, turn, work),
             seconds=self.turn_seconds,
         )
         try:
-            result = await self.live.take(run, lambda note: agent.take_turn(ask, note, _allow_inside))
+            take = self.live.take
+            result = await take(run, lambda note: agent.take_turn(ask, note, allow_inside), is_resumed=is_resumed)
         except StoppedError:
             await self._keep_session(run, self.live.progress(run.id).session)
             return Outcome(OutcomeKind.STOPPED, turn.number, usage=self.live.progress(run.id).usage)
@@ -264,7 +268,7 @@ class RunSteps:
             return Outcome(OutcomeKind.CAPPED, turn.number, str(cap), usage=usage, resets_at=cap.resets_at)
         except BotError as error:
             await self._keep_session(run, self.live.progress(run.id).session)
-            return replace(_failed(turn, error), usage=self.live.progress(run.id).usage)
+            return replace(failed(turn, error), usage=self.live.progress(run.id).usage)
         await self._keep_session(run, result.session)
         return Outcome(
             OutcomeKind.ASKED if result.end is TurnEnd.ASKED else OutcomeKind.DONE,
@@ -378,24 +382,3 @@ async def say_left(posts: Posts, run: Run, turns: Sequence[Turn]) -> None:
     left = [turn for turn in turns if turn.number > 1]
     if left:
         await posts.say(PostKey(f"left:{run.id}"), run.thread, left_post(left))
-
-
-async def _allow_inside(title: str, detail: str) -> bool:  # noqa: ARG001 - the shape of Approve
-    """What stays inside the sandbox needs no question: it has no network, no token, and only the checkout."""
-    return True
-
-
-def _is_asked_for(turn: Turn) -> bool:
-    """What the run began with, or is at; what was said meanwhile is not taken up by a run that ends."""
-    return turn.number == 1 or turn.state is TurnState.OPEN
-
-
-def _failed(turn: Turn, error: BotError) -> Outcome:
-    return Outcome(OutcomeKind.FAILED, turn.number, str(error))
-
-
-def _arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
-    """What was typed for a recipe: after the title of a task, or the whole of a plain message."""
-    if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
-        return tuple(turn.text.split())
-    return tuple(turn.text.partition("\n\n")[2].split())

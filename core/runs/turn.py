@@ -1,0 +1,28 @@
+"""One turn: what the agent is given beside its prompt, and what becomes of it when there is no result."""
+
+from __future__ import annotations
+
+from core.model.errors import BotError
+from core.model.work import Run, Turn, TurnState, Work
+from core.runs.outcome import Outcome, OutcomeKind
+
+
+async def allow_inside(title: str, detail: str) -> bool:  # noqa: ARG001 - the shape of Approve
+    """What stays inside the sandbox needs no question: it has no network, no token, and only the checkout."""
+    return True
+
+
+def is_asked_for(turn: Turn) -> bool:
+    """What the run began with, or is at; what was said meanwhile is not taken up by a run that ends."""
+    return turn.number == 1 or turn.state is TurnState.OPEN
+
+
+def failed(turn: Turn, error: BotError) -> Outcome:
+    return Outcome(OutcomeKind.FAILED, turn.number, str(error))
+
+
+def arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
+    """What was typed for a recipe: after the title of a task, or the whole of a plain message."""
+    if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
+        return tuple(turn.text.split())
+    return tuple(turn.text.partition("\n\n")[2].split())

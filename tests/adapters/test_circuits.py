@@ -306,11 +306,15 @@ class Waits:
 
     clock: FakeClock
     slept: list[float] = field(default_factory=list)
+    then: Callable[[], object] = list
+    """Happens in the first sleep."""
 
     def now(self) -> datetime:
         return self.clock.now()
 
     async def sleep(self, seconds: float) -> None:
+        if not self.slept:
+            self.then()
         self.slept.append(seconds)
         await self.clock.forward(seconds)
 
@@ -327,8 +331,10 @@ async def test_a_turn_that_has_begun_waits_for_its_model(
     assert isinstance(config, OllamaConfig)
     agent = build_ollama("sam", config, PassThrough(), tmp_path / "sessions", waits, circuit)
 
-    llm.script([Use("bash", command="true"), *[Status(500)] * OUTAGES, Words("Done.")])
+    waits.then = lambda: [circuit.failed("refused") for _ in range(OUTAGES)]  # others meet the same outage
+    llm.script([Use("bash", command="true"), Status(500), Words("Done.")])
     result = await agent.take_turn(turn_in(tmp_path / "checkout"), Notes(), nobody_asked)
 
     assert result.answer == "Done."
-    assert waits.slept == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert waits.slept == [0.5, 4.5]
+    assert len(llm.requests) == 3

@@ -46,7 +46,7 @@ def _telegram(config: TelegramConfig, tools: PlatformTools) -> ChatPlatform:
 def _slack(config: SlackConfig, tools: PlatformTools) -> ChatPlatform:
     from adapters.chat.slack.platform import Slack  # noqa: PLC0415 - imported when used
 
-    return Slack(config, tools.commands, tools.circuits)
+    return Slack(config, tools.commands, tools.circuits, tools.data)
 
 
 def _console(config: ConsoleConfig, tools: PlatformTools) -> ChatPlatform:

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from aiohttp import web
 from slack_sdk.models.blocks import Block
+from slack_sdk.models.messages.chunk import Chunk
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.fakes.watch import DONE, IN, Watch, nobody
@@ -53,6 +54,11 @@ class Message:
     arguments: dict[str, Any] = field(default_factory=dict)
     reactions: list[str] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
+    streams_until: float | None = None
+    """In the loop's time; None: it is no open stream."""
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of a stream, by id: title and status."""
+    plan: str = ""
 
     @property
     def root(self) -> str:
@@ -82,6 +88,10 @@ class SlackApi:
         self.violations: list[str] = []
         self.statuses: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.opened = 0
+        self.stream_seconds = 300.0
+        """After that Slack ends a stream by itself."""
+        self.streamed: list[Message] = []
+        """Every stream that was begun, those that are deleted too."""
         self.people: dict[str, str] = {}
         """Names by user id, for users.info."""
         self.watch: Watch = nobody
@@ -96,6 +106,10 @@ class SlackApi:
             "apps.connections.open": self._open,
             "chat.postMessage": self._post,
             "chat.update": self._update,
+            "chat.delete": self._delete,
+            "chat.startStream": self._start_stream,
+            "chat.appendStream": self._append_stream,
+            "chat.stopStream": self._stop_stream,
             "conversations.open": self._open_direct,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
@@ -179,6 +193,7 @@ class SlackApi:
         known = set(inspect.signature(official).parameters) | BEYOND_THE_SDK.get(method, set())
         self.violations += [f"{method}: no argument {name}" for name in set(arguments) - known - {"token"}]
         self.violations += [f"{method}: {fault}" for fault in faults_of_blocks(arguments.get("blocks") or [])]
+        self.violations += [f"{method}: {fault}" for fault in faults_of_chunks(arguments.get("chunks") or [])]
 
     def _who(self, _: dict[str, Any]) -> dict[str, Any]:
         who = {"team_id": self.team, "user_id": self.bot_user, "bot_id": self.bot_id}
@@ -215,9 +230,68 @@ class SlackApi:
         found = [each for each in self.posts if (each.channel, each.ts) == (given["channel"], given["ts"])]
         if not found:
             return {"ok": False, "error": "message_not_found"}
+        if self._is_streaming(found[0]):
+            return {"ok": False, "error": "streaming_state_conflict"}
         found[0].edits.append(found[0].text)
         found[0].text, found[0].blocks = given.get("text", ""), given.get("blocks") or []
         return {"channel": given["channel"], "ts": given["ts"], "text": found[0].text}
+
+    def _delete(self, given: dict[str, Any]) -> dict[str, Any]:
+        found = self._ours(given)
+        if found is None:
+            return {"ok": False, "error": "message_not_found"}
+        if self._is_streaming(found):
+            return {"ok": False, "error": "cant_delete_message"}
+        self.messages.remove(found)
+        return {"channel": found.channel, "ts": found.ts}
+
+    def _start_stream(self, given: dict[str, Any]) -> dict[str, Any]:
+        for name in ("recipient_team_id", "recipient_user_id"):
+            if not given.get(name):
+                return {"ok": False, "error": f"missing_{name}"}
+        until = asyncio.get_running_loop().time() + self.stream_seconds
+        message = Message(given["channel"], self.new_ts(), self.bot_user, "", given["thread_ts"], arguments=given)
+        message.streams_until = until
+        self.messages.append(message)
+        self.streamed.append(message)
+        self._take_chunks(message, given)
+        return {"channel": message.channel, "ts": message.ts}
+
+    def _append_stream(self, given: dict[str, Any]) -> dict[str, Any]:
+        found = self._ours(given)
+        if found is None:
+            return {"ok": False, "error": "message_not_found"}
+        if not self._is_streaming(found):
+            return {"ok": False, "error": "message_not_in_streaming_state"}
+        self._take_chunks(found, given)
+        return {"channel": found.channel, "ts": found.ts}
+
+    def _stop_stream(self, given: dict[str, Any]) -> dict[str, Any]:
+        answer = self._append_stream(given)
+        if "ts" in answer:
+            self.message(given["ts"]).streams_until = None
+        return answer
+
+    def _take_chunks(self, message: Message, given: dict[str, Any]) -> None:
+        for chunk in given.get("chunks") or []:
+            match chunk["type"]:
+                case "markdown_text":
+                    message.text += chunk["text"]
+                case "task_update":
+                    message.tasks[chunk["id"]] = {"title": chunk["title"], "status": chunk["status"]}
+                case "plan_update":
+                    message.plan = chunk["title"]
+        tasks = [{"task_id": name, **task} for name, task in message.tasks.items()]
+        words = {"type": "rich_text", "block_id": "auto1", "elements": [{"type": "text", "text": message.text}]}
+        message.blocks = [{"type": "plan", "title": message.plan, "tasks": tasks}, words]
+
+    def _ours(self, given: dict[str, Any]) -> Message | None:
+        here = (each for each in self.posts if (each.channel, each.ts) == (given["channel"], given["ts"]))
+        return next(here, None)
+
+    def _is_streaming(self, message: Message) -> bool:
+        until = message.streams_until
+        return until is not None and asyncio.get_running_loop().time() < until
 
     def _replies(self, given: dict[str, Any]) -> dict[str, Any]:
         found = [each for each in self.messages if each.channel == given["channel"] and each.root == given["ts"]]
@@ -264,6 +338,17 @@ class SlackApi:
 
     def _trigger(self) -> str:
         return f"{next(self._count)}.{uuid4().hex}"
+
+
+def faults_of_chunks(chunks: list[dict[str, Any]]) -> list[str]:
+    """What Slack would refuse of a stream's chunks."""
+    faults = [f"no such chunk: {each}" for each in chunks if Chunk.parse(each) is None]
+    for each in chunks:
+        status = each.get("status", "pending")
+        faults += [f"no status {status}"] if status not in {"pending", "in_progress", "complete", "error"} else []
+        faults += ["a title that is too long or none"] if not 0 < len(each.get("title", "-")) <= 256 else []
+        faults += ["a text that is too long or none"] if not 0 < len(each.get("text", "-")) <= 12_000 else []
+    return faults
 
 
 def faults_of_blocks(blocks: list[dict[str, Any]]) -> list[str]:

@@ -73,15 +73,33 @@ class Shown:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class FakeTelegram:
-    """`username` None: getMe tells no name. `updates` are those not yet acknowledged by a higher offset."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the person saw for a moment."""
 
-    def __init__(self, token: str = "4242:test", username: str | None = "patchbay_bot") -> None:
+    chat: int
+    draft: int
+    text: str
+    thread: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class FakeTelegram:
+    """`username` None: getMe tells no name. `updates` are those not yet acknowledged by a higher offset.
+
+    `drafts` are all that came, in order; without `has_drafts` it is a server that is older than they are.
+    """
+
+    def __init__(
+        self, token: str = "4242:test", username: str | None = "patchbay_bot", *, has_drafts: bool = True
+    ) -> None:
         self.token = token
         self.bot = int(token.partition(":")[0])
         self.username = username
         self.calls: list[Call] = []
         self.posts: list[Shown] = []
+        self.drafts: list[Draft] = []
+        self.has_drafts = has_drafts
         self.updates: list[dict[str, Any]] = []
         self.acknowledged: list[int] = []
         self.messages: dict[tuple[int, int], dict[str, Any]] = {}
@@ -275,6 +293,8 @@ class FakeTelegram:
                 return self._send(fields)
             case "editMessageText":
                 return self._edit(fields)
+            case "sendMessageDraft" if self.has_drafts:
+                return self._draft(fields)
             case "setWebhook":
                 self.webhook = fields
             case "deleteWebhook":
@@ -319,6 +339,17 @@ class FakeTelegram:
         if (shown.text, shown.buttons) == (fields["text"], _buttons(fields)):
             return Fault.refuse(400, "Bad Request: message is not modified: specified new message content is the same")
         return self._show("edit", fields, number)
+
+    def _draft(self, fields: dict[str, Any]) -> Any:
+        chat, text = int(fields["chat_id"]), str(fields.get("text", ""))
+        if chat < 0:
+            return Fault.refuse(400, "Bad Request: TEXTDRAFT_PEER_INVALID")
+        if not int(fields.get("draft_id", 0)):
+            return Fault.refuse(400, "Bad Request: draft identifier must be non-zero")
+        if text and (trouble := _text_trouble(fields)):
+            return trouble
+        self.drafts.append(Draft(chat, int(fields["draft_id"]), text, fields.get("message_thread_id"), fields))
+        return True
 
     def _show(self, kind: str, fields: dict[str, Any], number: int) -> dict[str, Any]:
         chat, thread = int(fields["chat_id"]), fields.get("message_thread_id")

@@ -24,6 +24,8 @@ class SlackConfig(BaseModel):
     """For HTTP."""
     api_base: str = "https://slack.com/api/"
     mode: Literal["socket", "http"] = "socket"
+    streaming: bool = True
+    """In direct messages, show what an agent is just saying."""
 
     @field_validator("api_base")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -12,10 +13,12 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack import inbound, render
 from adapters.chat.slack.config import WEBHOOK_PATH, SlackConfig
+from adapters.chat.slack.left import Left
 from adapters.chat.slack.names import Names
 from adapters.chat.slack.receive import NOT_NOW, Intake, Signed, receive
 from adapters.chat.slack.search import find
 from adapters.chat.slack.signs import Signs
+from adapters.chat.slack.streams import Streams
 from adapters.chat.slack.web import (
     BAD_BLOCKS,
     BAD_TOKEN,
@@ -30,6 +33,7 @@ from adapters.straight import NoCircuits
 from core.model.chat import ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, SendFailed, SendUnknown
 from core.ports import CommandWord, HttpAnswer, Take
+from core.streaming import View
 from core.watchers import Circuits
 
 EVENT_TYPE = "patchbay_post"
@@ -37,7 +41,7 @@ NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")
 
 
 class Slack:
-    """Fulfils ChatPlatform, Signing, Naming, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Naming, Reaching and Webhooked."""
 
     name = "slack"
     edit_gap = 1.1
@@ -45,7 +49,14 @@ class Slack:
     shared_edit_gap = 1.6
     """chat.update: 50 a minute by its tier, in all channels together; what the core lets be ahead is in that."""
 
-    def __init__(self, config: SlackConfig, commands: Sequence[CommandWord], circuits: Circuits | None = None) -> None:
+    def __init__(
+        self,
+        config: SlackConfig,
+        commands: Sequence[CommandWord],
+        circuits: Circuits | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """`folder` remembers what must be tidied up after a kill."""
         config.check()
         self.commands = tuple(commands)
         """Slack learns them from the manifest, not from us."""
@@ -57,6 +68,8 @@ class Slack:
         self._names: Names | None = None
         self._web: AsyncWebClient | None = None
         self._signs: Signs | None = None
+        self._left = Left(folder)
+        self._streams: Streams | None = None
         self._me = inbound.Me()
 
     @property
@@ -92,6 +105,7 @@ class Slack:
 
     async def listen(self, take: Take, cursor: str | None) -> None:  # noqa: ARG002 - Slack has none
         self._intake.open(take, self._me.team)
+        tidying = asyncio.ensure_future(self._live_views.sweep())
         try:
             if self._config.mode == "socket":
                 from adapters.chat.slack import socketmode  # noqa: PLC0415 - imported when used
@@ -102,6 +116,8 @@ class Slack:
                 await asyncio.Event().wait()
         finally:
             self._intake.shut()
+            tidying.cancel()
+            await asyncio.gather(tidying, return_exceptions=True)
 
     async def receive(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         if self._signed is None or not self._intake.is_open:
@@ -191,10 +207,22 @@ class Slack:
     async def answer_press(self, handle: str, text: str) -> None:
         """Slack shows no spinner once the press is acknowledged."""
 
+    async def stream(self, thread: ThreadRef, key: str, view: View) -> float | None:
+        return await self._live_views.show(thread, key, view) if self._config.streaming else None
+
+    async def end_stream(self, thread: ThreadRef, key: str) -> None:  # noqa: ARG002 - the key says where it is
+        await self._live_views.end(key)
+
     async def close(self) -> None:
         if self._web is not None:
             await close_client(self._web)
-        self._web = self._signs = self._names = None
+        self._web = self._signs = self._names = self._streams = None
+
+    @property
+    def _live_views(self) -> Streams:
+        if self._streams is None:
+            self._streams = Streams(self._client, self._me, self._left)
+        return self._streams
 
     @property
     def _client(self) -> AsyncWebClient:

@@ -22,6 +22,9 @@ PAGE = 200
 PAGES = 5
 """A thread is told from its beginning, so one that is longer cannot be searched to its end."""
 
+STREAM = "patchbay:"
+"""Begins the id of the first task of every stream; its name follows."""
+
 NO_HISTORY = {"missing_scope", "not_allowed_token_type", "unknown_method", "method_not_supported_for_channel_type"}
 
 
@@ -30,7 +33,7 @@ async def find(client: AsyncWebClient, me: Me, thread: ThreadRef, name: str) -> 
     cursor, is_sure = "", True
     for _ in range(PAGES):
         page = await _page(client, thread, cursor)
-        ours = [each for each in _messages(page) if _is_ours(each, me)]
+        ours = [each for each in _messages(page) if _is_ours(each, me) and not _streams(each)]
         for each in ours:
             if name in _marks(each):
                 return PostRef(thread, str(each["ts"]))
@@ -41,6 +44,20 @@ async def find(client: AsyncWebClient, me: Me, thread: ThreadRef, name: str) -> 
     if cursor or not is_sure:
         raise NotSupported("Slack does not say whether the message was sent.")
     return None
+
+
+async def find_stream(client: AsyncWebClient, me: Me, thread: ThreadRef, name: str) -> str:
+    """The ts of the stream with this name; empty: there is none. NotSupported."""
+    cursor = ""
+    for _ in range(PAGES):
+        page = await _page(client, thread, cursor)
+        for each in _messages(page):
+            if _is_ours(each, me) and STREAM + name in _streams(each):
+                return str(each["ts"])
+        cursor = _cursor(page)
+        if not cursor:
+            break
+    return ""
 
 
 async def _page(client: AsyncWebClient, thread: ThreadRef, cursor: str) -> dict[str, Any]:
@@ -87,3 +104,12 @@ def _marks(message: dict[str, Any]) -> set[str]:
     first = block.get("block_id") if isinstance(block, dict) else None
     named = isinstance(first, str) and (first.startswith("edit:") or first.count("-") == 4)
     return {str(mark) for mark in (key_id, first if named else None, message.get("client_msg_id")) if mark}
+
+
+def _streams(message: dict[str, Any]) -> set[str]:
+    """Ids of tasks that only a stream of ours has: in a plan, or each by itself."""
+    blocks = message.get("blocks")
+    found = [each for each in blocks if isinstance(each, dict)] if isinstance(blocks, list) else []
+    inside = [each.get("tasks") for each in found]
+    tasks = [*found, *(task for each in inside if isinstance(each, list) for task in each if isinstance(task, dict))]
+    return {str(each["task_id"]) for each in tasks if str(each.get("task_id", "")).startswith(STREAM)}

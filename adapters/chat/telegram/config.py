@@ -21,6 +21,8 @@ class TelegramConfig(BaseModel):
     webhook_url: str = ""
     """Public address of this bot, `https://bot.example.com`; the path is ours."""
     webhook_secret: SecretStr = SecretStr("")
+    streaming: bool = True
+    """In private chats, show what an agent is just saying."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -16,6 +16,7 @@ from telegram.error import TelegramError
 
 from adapters.chat.telegram import inbound, refusals
 from adapters.chat.telegram.config import TelegramConfig
+from adapters.chat.telegram.drafts import DRAFT_SECONDS, Drafts
 from adapters.chat.telegram.poller import UPDATES, Sleep, delivery, poll
 from adapters.chat.telegram.render import message_fields
 from adapters.chat.telegram.request import TROUBLE, Refused, Request
@@ -23,6 +24,7 @@ from adapters.chat.telegram.split import split
 from core.model.chat import ChatEvent, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
 from core.ports import CommandWord, HttpAnswer, Take
+from core.streaming import View
 from core.watchers import Circuit
 
 WEBHOOK_PATH = "/telegram/webhook"
@@ -56,7 +58,7 @@ log = structlog.get_logger()
 
 
 class Telegram:
-    """Fulfils ChatPlatform, Signing, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Reaching and Webhooked."""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class Telegram:
         self._take: Take | None = None
         self._moved: dict[str, int] = {}
         self._unknown: set[str] = set()
+        self._drafts = Drafts(lambda fields: self._request.call("sendMessageDraft", fields, seconds=DRAFT_SECONDS))
 
     @property
     def name(self) -> str:
@@ -297,6 +300,12 @@ class Telegram:
             if isinstance(error, Refused) and error.status in {404, 501}:
                 self._unknown.add(sign)
             log.debug("telegram.sign.failed", sign=sign, reason=type(error).__name__)
+
+    async def stream(self, thread: ThreadRef, key: str, view: View) -> float | None:
+        return await self._drafts.show(thread, key, view) if self._config.streaming else None
+
+    async def end_stream(self, thread: ThreadRef, key: str) -> None:
+        """The answer makes a draft vanish, or half a minute does."""
 
     async def close(self) -> None:
         await self._request.shutdown()

@@ -331,7 +331,11 @@ async def test_a_turn_that_has_begun_waits_for_its_model(
     assert isinstance(config, OllamaConfig)
     agent = build_ollama("sam", config, PassThrough(), tmp_path / "sessions", waits, circuit)
 
-    waits.then = lambda: [circuit.failed("refused") for _ in range(OUTAGES)]  # others meet the same outage
+    def others_fail() -> None:
+        for _ in range(OUTAGES):
+            circuit.failed("refused")
+
+    waits.then = others_fail
     llm.script([Use("bash", command="true"), Status(500), Words("Done.")])
     result = await agent.take_turn(turn_in(tmp_path / "checkout"), Notes(), nobody_asked)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
 BLACK = "[redacted]"
@@ -34,8 +34,9 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, BLACK)
-        for shape, shown in _SHAPES:
-            text = shape.sub(shown, text)
+        for may_hold, shape, shown in _SHAPES:
+            if may_hold(text):
+                text = shape.sub(shown, text)
         return text
 
 
@@ -87,16 +88,38 @@ _TOKENS = (
     r"eyJ[A-Za-z0-9_-]{10,2000}+\.eyJ[A-Za-z0-9_.-]{20,}",
 )
 
+
+def _any_of(*signs: str) -> Callable[[str], object]:
+    return lambda text: any(sign in text for sign in signs)
+
+
+_BEGINNINGS = (
+    *("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "xox", "xapp-", "xwfp-"),
+    *("sk-", "sk_live_", "sk_test_", "AKIA", "ASIA", "AIza", "npm_", "pypi-", "hf_", "eyJ"),
+)
+"""One of these stands in whatever _TOKENS find."""
+
+# What is quickly seen comes first: it must be true of every text in which the shape finds something. A megabyte of code
+# takes 25 ms so, and 80 ms without it, during which nobody else is served.
 # Each shape takes time in proportion to the text, whatever a stranger makes of it: what may fail after a long run of
 # characters is bounded, or does not begin again within that run.
-_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})"), BLACK),
+_SHAPES: tuple[tuple[Callable[[str], object], re.Pattern[str], str], ...] = (
+    (_any_of(*_BEGINNINGS), re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})"), BLACK),
     # Telegram: the bot's id, a colon, 35 characters; in an address it follows `/bot`.
-    (re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"), BLACK),
-    (re.compile(r"(/bot)\d+:[A-Za-z0-9_-]+"), rf"\1{BLACK}"),
-    (re.compile(r"(?i)(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+)[^\s'\"]+"), rf"\1{BLACK}"),
-    (re.compile(r"(?<=://)([^\s/:@\"']{1,200}:)[^\s/@\"']{1,500}(?=@)"), rf"\1{BLACK}"),
     (
+        re.compile(r":[A-Za-z0-9_-]{30}").search,
+        re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"),
+        BLACK,
+    ),
+    (_any_of("/bot"), re.compile(r"(/bot)\d+:[A-Za-z0-9_-]+"), rf"\1{BLACK}"),
+    (
+        lambda text: "authorization" in text.lower(),
+        re.compile(r"(?i)(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+)[^\s'\"]+"),
+        rf"\1{BLACK}",
+    ),
+    (_any_of("://"), re.compile(r"(?<=://)([^\s/:@\"']{1,200}:)[^\s/@\"']{1,500}(?=@)"), rf"\1{BLACK}"),
+    (
+        _any_of("PRIVATE KEY-----"),
         re.compile(
             r"-----BEGIN ([A-Z ]{0,30})PRIVATE KEY-----(?:(?!-----BEGIN ).){0,20000}?-----END \1PRIVATE KEY-----",
             re.DOTALL,

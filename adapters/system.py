@@ -6,12 +6,13 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from adapters.spawn import Process, Start, spawn
 
 GRACE_SECONDS = 0.3
 """Between asking a process group to end and killing it; Stop promises one second in all."""
@@ -73,18 +74,7 @@ async def run(  # noqa: PLR0913 - the facts of one process
     `merge` sends stderr into the output. `on_output` sees each piece as it comes. ProcessTimeoutError after `seconds`;
     FileNotFoundError when there is no such program. On cancellation the whole group is dead when this returns.
     """
-    child = _Child(
-        subprocess.Popen(  # noqa: ASYNC220 - asyncio's own does the same, and a thread for each child beside it
-            list(argv),
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merge else subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
-    )
+    child = _Child(await spawn(Start(argv, environment, cwd, has_stdin=bool(stdin), merge=merge)))
     out, err = _Kept(limit, on_output), _Kept(limit, None)
     try:
         async with asyncio.timeout(seconds):
@@ -97,12 +87,9 @@ async def run(  # noqa: PLR0913 - the facts of one process
 
 
 class _Child:
-    """A process whose pipes and end are watched by the loop itself, on any loop and without a thread.
+    """A process whose pipes and end are watched by the loop itself, on any loop and without a thread."""
 
-    It is started by the standard library: uvloop's own way copies the page tables of the whole bot each time.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self._pipes = {"in": process.stdin, "out": process.stdout, "err": process.stderr}
         for pipe in self._pipes.values():
@@ -125,6 +112,7 @@ class _Child:
             if not piece:
                 return
             kept.take(piece)
+            await asyncio.sleep(0)  # a process that writes faster than this reads would keep the loop for itself
 
     async def feed(self, stdin: bytes) -> None:
         """Write it all, then close; a process that does not read to the end is no error."""

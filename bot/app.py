@@ -121,6 +121,7 @@ class App:
         await self.desk.runs.recover()
         self.desk.runs.free()
         gc.freeze()  # modules stay; looking through them for garbage again and again holds the loop up
+        gc.enable()
         log.info("engine.ready")
 
     async def _attend(self, platform: ChatPlatform) -> None:
@@ -197,6 +198,7 @@ async def until_signalled() -> int:
 def run(config: Config) -> int:
     """`patchbay run`: until it is signalled. BotError when it cannot start."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.disable()  # until all is imported, see `_launch`
     return run_loop(_serve(config))
 
 

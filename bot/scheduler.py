@@ -21,6 +21,7 @@ FIRST_TIDY = timedelta(minutes=10)
 
 async def tick(due: Callable[[], Awaitable[int]], tidy: Callable[[], Awaitable[int]]) -> None:
     """Call `due` every few seconds, and `tidy` soon and then once a day, until cancelled; what fails waits its turn."""
+    await asyncio.to_thread(__import__, "apscheduler.schedulers.asyncio")
     from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415 - imported when used
     from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.agents.config import AnthropicConfig
-from adapters.agents.http import client, verify
+from adapters.agents.http import Breath, client, verify
 from adapters.agents.key import Key
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
@@ -33,6 +33,7 @@ from adapters.agents.model import (
     price,
     seconds_of,
 )
+from adapters.agents.warm import canned, rehearse
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage
@@ -40,6 +41,7 @@ from core.ports import Agent, Clock, Sandbox
 from core.watchers import Circuit
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import AsyncAnthropic
 
 PUBLIC_URL = "https://api.anthropic.com"
@@ -75,16 +77,24 @@ class _Anthropic:
             yield _Claude(self._name, connected, model, system)
 
     def _connect(self) -> AsyncAnthropic:
-        import genai_prices  # noqa: F401, PLC0415 - imported when used, off the loop
+        from anthropic import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
+
+        def rehearsal() -> Model:
+            return _Claude(self._name, self._connected(canned(REHEARSAL)), self._config.model, "")
+
+        rehearse("anthropic", rehearsal)
+        return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+
+    def _connected(self, http: httpx2.AsyncClient) -> AsyncAnthropic:
         import httpx2  # noqa: PLC0415 - imported when used
-        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
+        from anthropic import AsyncAnthropic  # noqa: PLC0415 - imported when used
 
         return AsyncAnthropic(
             api_key=self._key.value,
             base_url=self._config.base_url,
             max_retries=0,
             timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-            http_client=DefaultAsyncHttpxClient(verify=verify(self._config.base_url)),
+            http_client=http,
         )
 
 
@@ -96,11 +106,12 @@ class _Claude:
         import anthropic  # noqa: PLC0415 - imported when used
         import httpx2  # noqa: PLC0415 - imported when used
 
-        heard = _Heard(on_text)
+        heard, breath = _Heard(on_text), Breath()
         try:
             async with await self._client.messages.create(**self._request(history, tools)) as stream:
                 async for event in stream:
                     heard.take(event)
+                    await breath.take()
         except anthropic.APIStatusError as error:
             raise self._refused(error) from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
@@ -276,3 +287,19 @@ _STATUS_OF_TYPE = {
     "not_found_error": 404,
 }
 """platform.claude.com/docs/en/api/errors"""
+
+_USAGE = {"input_tokens": 1, "output_tokens": 1}
+_MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": _USAGE}
+_CALL = {"type": "tool_use", "id": "t", "name": "bash", "input": {}}
+_EVENTS: Sequence[dict[str, Any]] = (
+    {"type": "message_start", "message": {**_MESSAGE, "stop_reason": None, "stop_sequence": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "words"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "content_block_start", "index": 1, "content_block": _CALL},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+    {"type": "content_block_stop", "index": 1},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": _USAGE},
+    {"type": "message_stop"},
+)
+REHEARSAL = tuple((str(each["type"]), each) for each in _EVENTS)

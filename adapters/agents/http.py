@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,3 +33,19 @@ def verify(url: str) -> ssl.SSLContext | bool:
     if urlsplit(url).scheme == "https":
         return True
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+BREATH_SECONDS = 0.005
+
+
+class Breath:
+    """For a stream whose pieces may all be there already: reading them one by one would never let the loop go on."""
+
+    def __init__(self) -> None:
+        self._until = perf_counter() + BREATH_SECONDS
+
+    async def take(self) -> None:
+        """After each piece; every few milliseconds others get their turn."""
+        if perf_counter() > self._until:
+            await asyncio.sleep(0)
+            self._until = perf_counter() + BREATH_SECONDS

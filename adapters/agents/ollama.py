@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from adapters.agents.config import OllamaConfig
+from adapters.agents.http import Breath, verify
 from adapters.agents.http import client as closing
-from adapters.agents.http import verify
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
     CONNECT_SECONDS,
@@ -107,10 +107,11 @@ class _Chat:
         import httpx  # noqa: PLC0415 - imported when used
         import ollama  # noqa: PLC0415 - imported when used
 
-        heard = _Heard(on_text, sum(len(each.calls) for each in history))
+        heard, breath = _Heard(on_text, sum(len(each.calls) for each in history)), Breath()
         try:
             async for part in await self._client.chat(**self._request(history, tools)):
                 heard.take(part)
+                await breath.take()
         except ollama.ResponseError as error:
             raise self._refused(error) from error
         except (httpx.HTTPError, ConnectionError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.agents.config import OpenAIConfig
-from adapters.agents.http import client, verify
+from adapters.agents.http import Breath, client, verify
 from adapters.agents.key import Key
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
@@ -32,6 +32,7 @@ from adapters.agents.model import (
     price,
     seconds_of,
 )
+from adapters.agents.warm import canned, rehearse
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage
@@ -39,6 +40,7 @@ from core.ports import Agent, Clock, Sandbox
 from core.watchers import Circuit
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
 PUBLIC_URL = "https://api.openai.com/v1"
@@ -72,16 +74,25 @@ class _OpenAI:
             yield _Completions(self._name, connected, model, system, self._config.base_url)
 
     def _connect(self) -> AsyncOpenAI:
-        import genai_prices  # noqa: F401, PLC0415 - imported when used, off the loop
+        from openai import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
+
+        def rehearsal() -> Model:
+            connected = self._connected(canned(REHEARSAL))
+            return _Completions(self._name, connected, self._config.model, "", self._config.base_url)
+
+        rehearse("openai", rehearsal)
+        return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+
+    def _connected(self, http: httpx2.AsyncClient) -> AsyncOpenAI:
         import httpx2  # noqa: PLC0415 - imported when used
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
+        from openai import AsyncOpenAI  # noqa: PLC0415 - imported when used
 
         return AsyncOpenAI(
             api_key=self._key.value,
             base_url=self._config.base_url,
             max_retries=0,
             timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-            http_client=DefaultAsyncHttpxClient(verify=verify(self._config.base_url)),
+            http_client=http,
         )
 
 
@@ -95,11 +106,12 @@ class _Completions:
         import httpx2  # noqa: PLC0415 - imported when used
         import openai  # noqa: PLC0415 - imported when used
 
-        heard = _Heard(on_text)
+        heard, breath = _Heard(on_text), Breath()
         try:
             async with await self._client.chat.completions.create(**self._request(history, tools)) as stream:
                 async for chunk in stream:
                     heard.take(chunk)
+                    await breath.take()
         except openai.APIStatusError as error:
             raise self._refused(error) from error
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
@@ -231,3 +243,18 @@ def _call(call: Call) -> dict[str, Any]:
     """Servers read the arguments of the history again, so what was no JSON goes back as an empty object."""
     arguments = "{}" if parse_arguments(call) is None else call.arguments or "{}"
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+
+
+_FUNCTION = {"name": "bash", "arguments": "{}"}
+_CALL = {"index": 0, "id": "t", "type": "function", "function": _FUNCTION}
+_USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+REHEARSAL: Sequence[tuple[str, dict[str, Any]]] = (
+    ("", _chunk({"role": "assistant", "content": "words"})),
+    ("", _chunk({"tool_calls": [_CALL]})),
+    ("", {**_chunk({}, "tool_calls"), "usage": _USAGE}),
+)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.agents.model import Call, CallResult, Role, Said
@@ -29,6 +29,8 @@ class Session:
     path: Path
     history: list[Said]
     is_lost: bool = False
+    _written: dict[int, tuple[Said, str]] = field(default_factory=dict)
+    """Entries as JSON, by their place: the whole of a long talk takes too long to be made anew each time."""
 
     def say(self, text: str) -> None:
         self.history.append(Said(Role.USER, text))
@@ -53,11 +55,16 @@ class Session:
 
     async def save(self) -> None:
         """Atomic, and on the disk when it returns. AgentError when the disk refuses."""
-        content = json.dumps({f"history.v{VERSION}": to_json(self.history)})
+        self._written = {place: self._as_json(place, said) for place, said in enumerate(self.history)}
+        entries = [text for _, text in self._written.values()]
         try:
-            await asyncio.to_thread(_write, self.path, content.encode())
+            await asyncio.to_thread(_write, self.path, entries)
         except OSError as error:
             raise _refused(error) from error
+
+    def _as_json(self, place: int, said: Said) -> tuple[Said, str]:
+        known = self._written.get(place)
+        return known if known is not None and known[0] is said else (said, json.dumps(to_json(said)))
 
 
 async def open_session(folder: Path, run: str, wanted: str) -> Session:
@@ -95,7 +102,8 @@ def _read(path: Path) -> list[Said] | None:
         return None
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, entries: Sequence[str]) -> None:
+    content = f'{{"history.v{VERSION}": [{", ".join(entries)}]}}'.encode()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     with draft.open("wb") as file:

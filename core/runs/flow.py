@@ -50,7 +50,7 @@ class RunFlow:
 
     async def _go(self, flow: Flow, run: RunId) -> None:
         checkout = await flow.step("prepare", Checkout, self._steps.prepare, run)
-        number, caps, again, is_over = 0, 0, False, False
+        number, caps, again, missed, is_over = 0, 0, False, False, False
         spent = Usage()
         while not is_over:
             number += 1
@@ -62,7 +62,7 @@ class RunFlow:
                 outcome, caps = self._steps.worn_out(outcome, MOST_CAPS), 0
             spent = outcome.usage if outcome.kind in CUT_KINDS | {OutcomeKind.CAPPED} else Usage()
             if outcome.kind in WAITING_KINDS:
-                word = await self._word(flow, run, number, outcome)
+                word, missed = await self._word(flow, run, number, outcome, missed=missed)
                 if word is WordKind.DISCARD:
                     await flow.step("discard", bool, self._steps.discard, run)
                     return
@@ -74,21 +74,27 @@ class RunFlow:
             published = await flow.step(f"publish-{number}", Published, publish, run, checkout, outcome, number)
             is_over = await flow.step(f"finish-{number}", bool, self._steps.finish, run, outcome, published)
 
-    async def _word(self, flow: Flow, run: RunId, number: int, outcome: Outcome) -> WordKind:
+    async def _word(
+        self, flow: Flow, run: RunId, number: int, outcome: Outcome, *, missed: bool
+    ) -> tuple[WordKind, bool]:
         """Ask, and wait as long as a person may take, or until the usage cap resets: then it resumes.
 
-        What was said before a turn was cut or capped does not decide whether it is taken again.
+        What was said before a turn was cut or capped does not decide whether it is taken again. It is told of only
+        once, so that it was `missed` here is remembered: it answers the next question.
         """
         seconds = self._steps.answer_seconds
         if outcome.kind is not OutcomeKind.IDLE:
             seconds = await flow.step(f"ask-{number}", float, self._steps.ask, run, outcome, number)
+        if missed and outcome.kind is OutcomeKind.ASKED:
+            return WordKind.TURN, False
         while True:
             word = await flow.wait(WORD, seconds)
             if word is None:
-                return WordKind.RESUME if outcome.kind is OutcomeKind.CAPPED else WordKind.NONE
+                return WordKind.RESUME if outcome.kind is OutcomeKind.CAPPED else WordKind.NONE, missed
             kind = WordKind(str(cast("dict[str, Json]", word)["kind"]))
             if kind is not WordKind.TURN or outcome.kind in {OutcomeKind.ASKED, OutcomeKind.IDLE}:
-                return kind
+                return kind, missed
+            missed = True
             if outcome.kind is OutcomeKind.CAPPED:
                 seconds = await flow.step(f"left-{number}", float, self._steps.left, outcome)
 

@@ -454,6 +454,22 @@ async def test_a_word_that_was_taken_up_already_wakes_nobody(bot: WholeBot) -> N
     assert len([each for each in bot.platform.posts if "Which one?" in each.text]) == 1
 
 
+async def test_what_was_said_before_the_cut_answers_what_is_asked_after_it(bot: WholeBot) -> None:
+    await bot.linked()
+    await working(bot, "Paint it")
+    bot.agent.script = [QUESTION]
+    await bot.said("Light blue")
+    await bot.restart()
+    await bot.platform.shown("I restarted, and `Paint it` was cut.")
+    await bot.quiet()
+
+    await bot.platform.press("Resume")
+    await bot.quiet()
+
+    assert [turn.prompt for turn in bot.agent.turns] == ["Paint it", "Paint it", "Light blue"]
+    assert (await bot.only_run()).state is RunState.COMPLETED
+
+
 async def test_what_was_said_before_the_cut_does_not_resume_it(bot: WholeBot) -> None:
     await bot.linked()
     await working(bot, "Mend it")

@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from benchmarks.chaos.look import look, read
 from benchmarks.chaos.people import AGENTS, Ledger, Person, everybody
 from benchmarks.chaos.plan import RECOVERY_SECONDS, Plan, Report, aims
 from benchmarks.chaos.points import Aim, Point
-from benchmarks.chaos.state import Ask, at_rest, durable_state, is_done, sqlite
+from benchmarks.chaos.state import Ask, at_rest, durable_state, sqlite, under_way
 from benchmarks.chaos.world import World, world
 
 REST_SECONDS = 60.0
@@ -51,12 +51,13 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """Where a bot lives its lives. `ask` reads its database."""
+    """Where a bot lives its lives. `ask` reads what the Store keeps, `engine` what the engine does."""
 
     lives: Lives
     around: World
     config: Path
     ask: Ask
+    engine: Ask
     control: str = ""
     server: Server | None = None
 
@@ -76,7 +77,8 @@ class Site:
 
 def settle(lives: Lives, around: World, control: str = "") -> Site:
     """On SQLite, in the world's own folder."""
-    return Site(lives, around, configure(around), _ask_sqlite(around.data), control)
+    store, engine = (_ask_sqlite(around.data / name) for name in ("patchbay.db", "engine.db"))
+    return Site(lives, around, configure(around), store, engine, control)
 
 
 def configure(around: World, database_url: str = "") -> Path:
@@ -99,10 +101,11 @@ async def play(plan: Plan, site: Site, report: Report) -> None:
             faults += await _be_killed(plan, site, report)
             for person in people:
                 person.is_leaving = True
-            seconds = await _recover(site, talks)
-        report.done_seconds = max(report.done_seconds, seconds)
-        if seconds > RECOVERY_SECONDS:
-            faults.append(f"all was done {seconds:.1f} s after the last start")
+            resumed, done = await _recover(site, talks)
+        report.resumed_seconds = max(report.resumed_seconds, resumed)
+        report.done_seconds = max(report.done_seconds, done)
+        if resumed > RECOVERY_SECONDS:
+            faults.append(f"all that was cut had gone on {resumed:.1f} s after the last start")
     except TimeoutError as error:
         faults.append(f"never at rest: {error}")
     if code := await site.stop():
@@ -154,24 +157,33 @@ def _killed_at(aim: Aim, ended: Ended, site: Site) -> Point | None:
     return Point(f"{aim.call}()", "before", durable_state("", site.around.data), 0.0)
 
 
-async def _recover(site: Site, talks: Sequence[asyncio.Task[None]]) -> float:
-    """A life that is not ended, until everything is at rest; the seconds until all that was cut was done."""
-    began = monotonic()
+async def _recover(site: Site, talks: Sequence[asyncio.Task[None]]) -> tuple[float, float]:
+    """A life that is not ended, until everything is at rest.
+
+    Seconds until all that was cut had gone on, and until everything was done, what people said meanwhile too.
+    """
+    cut, began = under_way(site.ask, site.engine), monotonic()
     await site.start()
-    left = partial(_left, site, talks)
-    await until(lambda: not left(is_done), lambda: left(is_done))
-    seconds = monotonic() - began
-    await until(lambda: not left(at_rest), lambda: left(at_rest))
+    await until(lambda: not _stuck(site, cut), lambda: f"not taken up again: {_stuck(site, cut)}")
+    resumed = monotonic() - began
+    await until(lambda: not _left(site, talks), lambda: _left(site, talks))
+    done = monotonic() - began
     await asyncio.sleep(QUIET_SECONDS)
-    return seconds
+    return resumed, done
 
 
-def _left(site: Site, talks: Sequence[asyncio.Task[None]], rest: Callable[[Ask], str]) -> str:
+def _stuck(site: Site, cut: Mapping[str, str]) -> list[str]:
+    """What stands where it stood."""
+    now = under_way(site.ask, site.engine)
+    return [name for name, how in cut.items() if now.get(name) == how]
+
+
+def _left(site: Site, talks: Sequence[asyncio.Task[None]]) -> str:
     """What is not over yet; empty: nothing."""
     if site.around.telegram.updates:
         return f"{len(site.around.telegram.updates)} updates"
     talking = [each for each in talks if not each.done()]
-    return f"{len(talking)} people talk" if talking else rest(site.ask)
+    return f"{len(talking)} people talk" if talking else at_rest(site.ask)
 
 
 async def until(claim: Callable[[], bool], why_not: Callable[[], str] = str) -> None:
@@ -199,9 +211,9 @@ async def _about(people: Sequence[Person]) -> AsyncIterator[list[asyncio.Task[No
                 await task
 
 
-def _ask_sqlite(data: Path) -> Ask:
+def _ask_sqlite(path: Path) -> Ask:
     def ask(sql: str) -> Sequence[Sequence[object]]:
-        connection = sqlite(data / "patchbay.db")
+        connection = sqlite(path)
         try:
             return connection.execute(sql).fetchall()
         finally:

@@ -25,6 +25,8 @@ GIVEN_UP = "I was restarted"
 LOST = "lost:"
 """Begins the key of a notice: two tries of a post had no answer, and where people can have it said again."""
 
+NOTICE = "The connection broke twice"
+
 LABEL = "♻️ The connection broke while I said this; you may have read it before."
 
 
@@ -178,8 +180,8 @@ def _times(spoken: Spoken, files: dict[str, bytes]) -> int:
 def _outbox(books: Books) -> Iterator[str]:
     told = {key.removeprefix(LOST) for key, *_ in books.posts if key.startswith(LOST)}
     for key, _, state, version, shown, ref, opens in books.posts:
-        if state == "rejected" and key in told:
-            continue
+        if state == "rejected" and (key in told or key.startswith(LOST)):
+            continue  # people were told; a notice of that has no notice of its own
         if state != "sent" or shown < version or not ref or opens:
             yield f"post {key} is {state}, shown {shown} of {version}{', waits to open' * bool(opens)}"
 
@@ -216,12 +218,16 @@ def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
     news: list[Any] = [each for each in world.telegram.posts if each.kind == "new"]
     places = [f"{each.chat}/{each.message}" for each in news]
     yield from (f"Telegram has no post {place} for {key}" for place, key in refs.items() if place not in places)
-    labels = [each for each in news if each.text.startswith(LABEL)]
     notices = Counter(thread for key, thread, *_ in books.posts if key.startswith(LOST))
+    for thread, times in notices.items():
+        shown = sum(NOTICE in each.text for each in news if _thread(world, each) == thread)
+        if shown < times:
+            yield f"{times} notices of what may be lost in {thread}, and {shown} of them there"
+    labels = [each for each in news if each.text.startswith(LABEL)]
     for post, place in zip(news, places, strict=True):
         if place in refs:
             continue
-        thread = f"telegram:{world.telegram.bot}:{post.chat}:{post.thread or ''}"
+        thread = _thread(world, post)
         again = next((each for each in labels if _is_again(each, post)), None)
         if again is not None:
             labels.remove(again)
@@ -230,6 +236,10 @@ def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
             notices[thread] -= 1
         else:
             yield f"a second post on Telegram, and nothing says so, {place}: {post.text[:80]!r}"
+
+
+def _thread(world: World, post: Any) -> str:
+    return f"telegram:{world.telegram.bot}:{post.chat}:{post.thread or ''}"
 
 
 def _is_again(later: Any, post: Any) -> bool:

@@ -59,7 +59,7 @@ class Instrument:
         self._began = self._until = 0.0
         self._out = -1
         self._describe: Callable[[], str] = str
-        self._lock = threading.Lock()
+        self._lock, self._dying = threading.Lock(), 0
 
     def arm(self, aim: Aim, out: int, describe: Callable[[], str]) -> None:
         """`out` is told of the end as a line of JSON. A life in which nothing happens is ended by the clock."""
@@ -85,8 +85,12 @@ class Instrument:
                 self._die(op, phase)
 
     def _die(self, op: str, phase: str) -> None:
+        """Other threads that come to a point stand still; reading the state has points of its own."""
+        if self._dying == threading.get_ident():
+            return
         if not self._lock.acquire(blocking=False):
             threading.Event().wait()
+        self._dying = threading.get_ident()
         seconds = time.monotonic() - self._began
         point = Point(op, phase, self._describe(), round(seconds, 3), round(self._up_after, 3))
         os.write(self._out, json.dumps({"point": asdict(point)}).encode() + b"\n")
@@ -212,12 +216,12 @@ def _around_chats() -> None:
 
     for kind in (Slack, Telegram):
         for name in ("connect", "post", "edit", "find", "sign"):
-            POINTS.around(kind, name, f"{kind.name}.{name}")
+            POINTS.around(kind, name, f"{kind.__name__.lower()}.{name}")
         _around_take(kind)
 
 
 def _around_take(kind: Any) -> None:
-    listen, op = kind.listen, f"{kind.name}.take"
+    listen, op = kind.listen, f"{kind.__name__.lower()}.take"
     POINTS.ops.add(op)
 
     @functools.wraps(listen)

@@ -16,7 +16,7 @@ import psycopg
 from benchmarks.chaos.episode import FORGET, Site, configure, furnish, play
 from benchmarks.chaos.lives import Lives
 from benchmarks.chaos.plan import Plan, Report
-from benchmarks.chaos.state import Ask
+from benchmarks.chaos.state import BOTH_SCHEMAS, Ask
 from benchmarks.chaos.world import world
 from tests.fakes.local_slack import free_port
 
@@ -60,7 +60,7 @@ class Cluster:
 
     def ask(self, name: str) -> Ask:
         def ask(sql: str) -> Sequence[Sequence[Any]]:
-            with psycopg.connect(self.url(name), autocommit=True) as server:
+            with psycopg.connect(self.url(name), autocommit=True, options=BOTH_SCHEMAS) as server:
                 return server.execute(sql.encode()).fetchall()
 
         return ask
@@ -74,7 +74,7 @@ class Cluster:
         await asyncio.to_thread(do)
 
     def _make_room(self) -> None:
-        self._folder.mkdir()
+        self._folder.mkdir(parents=True)
         if os.getuid() == 0:
             shutil.chown(self._folder, "postgres")
             for each in (self._folder.parent, self._folder.parent.parent):
@@ -119,4 +119,5 @@ async def episode(plan: Plan, cluster: Cluster, lives: Lives, folder: Path, temp
 
 
 def _site(cluster: Cluster, name: str, lives: Lives, around: Any) -> Site:
-    return Site(lives, around, configure(around, cluster.url(name)), cluster.ask(name), server=cluster)
+    ask = cluster.ask(name)
+    return Site(lives, around, configure(around, cluster.url(name)), ask, ask, server=cluster)

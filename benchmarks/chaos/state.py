@@ -23,9 +23,11 @@ WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 TURNS = "SELECT turns.run, turns.state FROM turns JOIN runs ON runs.run = turns.run WHERE ended_at IS NULL"
 STEPS = """
 SELECT workflow_uuid, status,
-    (SELECT COUNT(*) FROM {schema}operation_outputs AS kept WHERE kept.workflow_uuid = flows.workflow_uuid)
-FROM {schema}workflow_status AS flows WHERE status NOT IN ('SUCCESS', 'ERROR', 'CANCELLED')
+    (SELECT COUNT(*) FROM operation_outputs AS kept WHERE kept.workflow_uuid = flows.workflow_uuid)
+FROM workflow_status AS flows WHERE status NOT IN ('SUCCESS', 'ERROR', 'CANCELLED')
 """
+BOTH_SCHEMAS = "-c search_path=public,dbos"
+"""On PostgreSQL the engine has a schema of its own."""
 
 
 def durable_state(url: str, data: Path) -> str:
@@ -34,14 +36,20 @@ def durable_state(url: str, data: Path) -> str:
         return _of_postgres(url)
     try:
         with sqlite(data / "patchbay.db") as store, sqlite(data / "engine.db") as engine:
-            return _told(lambda sql: store.execute(sql).fetchall(), lambda sql: engine.execute(sql).fetchall(), "")
+            return _told(lambda sql: store.execute(sql).fetchall(), lambda sql: engine.execute(sql).fetchall())
     except sqlite3.OperationalError as error:
         return f"unreadable: {error}"
 
 
-def is_done(ask: Ask) -> str:
-    """Empty: all is done and said; what a post shows may wait for the pace at which the platform takes edits."""
-    return _left(ask, [each for each in ask(UNSENT) if each[1] != "sent" or each[4]])
+def under_way(store: Ask, engine: Ask) -> dict[str, str]:
+    """What a bot that is killed now leaves behind, and how far it has come.
+
+    Not what waits for a person, for another run, or for the pace at which a platform takes edits.
+    """
+    posts = {f"post {key}": state for key, state, *_ in store(UNSENT) if state != "sent"}
+    kept = {id_: count for id_, _, count in engine(STEPS)}
+    runs = {f"run {run}": f"{state} {kept[run]}" for run, state, *_ in store(OPEN_RUNS) if run in kept}
+    return posts | {name: how for name, how in runs.items() if not how.startswith("WAITING")}
 
 
 def at_rest(ask: Ask) -> str:
@@ -64,20 +72,20 @@ def _of_postgres(url: str) -> str:
     import psycopg  # noqa: PLC0415 - imported when used
 
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as server:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5, options=BOTH_SCHEMAS) as server:
             ask = lambda sql: server.execute(sql).fetchall()  # noqa: E731
-            return _told(ask, ask, "dbos.")
+            return _told(ask, ask)
     except psycopg.Error as error:
         return f"unreadable: {type(error).__name__}"
 
 
-def _told(store: Ask, engine: Ask, schema: str) -> str:
+def _told(store: Ask, engine: Ask) -> str:
     unsettled = store(UNSETTLED)[0][0]
     posts = Counter(
         f"{key.partition(':')[0]} {state}{' shown' * bool(shown)}{' ref' * bool(ref)}{' opens' * bool(opens)}"
         for key, state, shown, ref, opens in store(UNSENT)
     )
-    flows = {id_: f"{status.lower()}:{count}" for id_, status, count in engine(STEPS.format(schema=schema))}
+    flows = {id_: f"{status.lower()}:{count}" for id_, status, count in engine(STEPS)}
     turns: dict[str, list[str]] = {}
     for run, state in store(TURNS):
         turns.setdefault(run, []).append(state)

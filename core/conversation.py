@@ -9,11 +9,11 @@ import structlog
 from core import commands
 from core.authority import Authority, Role
 from core.commands import Ask, Desk, Reply, Scene, say
-from core.commands.here import ChooseError, link_choices
+from core.commands.here import ChooseError
+from core.commands.plain import offer, plain, title_of
 from core.model.chat import ChatEvent, Halted, Post, PostKey, PostRef, Pressed, Priority, Said, SignKind
 from core.model.codec import Json, from_json, to_json
-from core.model.errors import BotError, NotAllowed, StoreError
-from core.runs.desk import RunAsk, Taken
+from core.model.errors import BadAsk, BotError, NotAllowed, StoreError
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -23,14 +23,7 @@ STRANGER = (
     "If you should be, ask the owner of this bot to add you: your id is `{person}`."
 )
 PAIRED = "🔑 You are now an owner of this bot. Say /help to see what I understand, or /projects to begin."
-TAKEN = {
-    Taken.NEXT: "📥 Noted: the agent gets this as soon as its present turn is done.",
-    Taken.ANSWER: "",
-    Taken.PARKED: "📥 Noted: the agent's usage cap is reached. It gets this when it has gone on with what it was at.",
-    Taken.RESUMES: "▸ Going on: the turn that was cut is taken again first, then this.",
-}
 UNOPENED = "😵 I could not begin that; the owner's log says why. Say it again here to try once more."
-TITLE_LENGTH = 80
 
 
 class Conversation:
@@ -107,7 +100,7 @@ class Conversation:
             return await self._command(ask, scene)
         if not said.text.strip():
             return say("Say what you want done, or /help.")
-        return await self._plain(said, scene)
+        return await plain(said.text, scene, self._desk)
 
     async def _command(self, ask: Ask, scene: Scene) -> Reply | None:
         if scene.role < ask.command.role:
@@ -117,39 +110,9 @@ class Conversation:
             await self._desk.posts.say(PostKey(f"advice:{scene.thread.room}"), scene.thread, Post(f"💡 {advice}"))
         return reply
 
-    async def _plain(self, said: Said, scene: Scene) -> Reply | None:
-        """What is no command goes to the agent: as the next turn of the run that works here, or as a new run."""
-        desk = self._desk
-        if await desk.runs.begun(said.cause):
-            return None
-        taken = await desk.runs.queue(said.cause, said.thread, said.text, said.person)
-        if taken is not None:
-            self._signs.put(said.thread, said.message, SignKind.SEEN)
-            return say(TAKEN[taken]) if TAKEN[taken] else None
-        if scene.link is None:
-            return await link_choices(desk, "I don't know yet which code this chat is about.")
-        project = await desk.projects.project(scene.link.project)
-        self._signs.put(said.thread, said.message, SignKind.SEEN)
-        agent = await desk.runs.agent_for(scene.link.agent, scene.settings.agent, project.agent)
-        await desk.runs.check(agent)
-        await desk.runs.ask(
-            RunAsk(
-                said.cause,
-                said.thread,
-                said.person,
-                project,
-                agent,
-                said.text,
-                _title(said.text),
-                model=scene.settings.model,
-                message=said.message,
-            )
-        )
-        return None
-
     async def _open_thread(self, said: Said) -> None:
         name = said.person.name or said.person.id
-        text = f"▸ **{_title(said.text)}** — asked by {name}"
+        text = f"▸ **{title_of(said.text)}** — asked by {name}"
         key = PostKey(f"open:{said.cause}")
         await self._desk.posts.say(key, said.thread, Post(text), Priority.ANSWER, opens=to_json(said))
 
@@ -157,12 +120,15 @@ class Conversation:
         """An edited message corrects what has not begun; what has begun is not changed behind the agent's back."""
         original = said.corrects
         assert original is not None
-        if not await self._desk.store.has_turn(original):
+        if not said.text.strip() or not await self._desk.store.has_turn(original):
+            return
+        if _is_command(said.text):
+            await self._say(said, say("I don't take up an edited command. Send it anew."))
             return
         if await self._desk.store.amend_turn(original, said.text):
             self._signs.put(said.thread, said.message, SignKind.SEEN)
             return
-        await self._say(said, say("That was taken up before you edited it. Say here what should be different."))
+        await self._say(said, offer(said.cause, said.text))
 
     async def _is_ours(self, said: Said) -> bool:
         """A thread in which work of ours is open needs no mention; an aside in brackets stays one."""
@@ -237,9 +203,11 @@ class Conversation:
         await self._desk.posts.say(key, event.thread, reply.post)
 
 
-def _title(text: str) -> str:
-    line = " ".join(text.split()).replace("*", "").replace("`", "'")
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+def _is_command(text: str) -> bool:
+    try:
+        return commands.parse(text) is not None
+    except BadAsk:
+        return True
 
 
 def _grant(said: Said) -> str:

@@ -10,6 +10,7 @@ from core.commands.agents import AGENTS
 from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.commands.code import DIFF, MERGE, PR, PUBLISH
 from core.commands.digest import DIGEST
+from core.commands.plain import FOLLOWUP, LEAVE
 from core.commands.projects import CREATE_PROJECT, LINK, PROJECTS, UNLINK
 from core.commands.runs import ANSWER, CANCEL, DISCARD, HISTORY, NEW, RESUME, STATUS
 from core.commands.settings import SETTINGS
@@ -41,6 +42,8 @@ COMMANDS: tuple[Command[Any], ...] = (
     RESUME,
     DISCARD,
     ANSWER,
+    FOLLOWUP,
+    LEAVE,
     PUBLISH,
     AGAIN,
 )

@@ -161,7 +161,7 @@ async def test_an_edited_message_corrects_what_has_not_begun(bot: WholeBot) -> N
     count = len(bot.platform.posts)
     await bot.platform.say("Mend it well", corrects=first.cause)
 
-    await bot.platform.shown("That was taken up before you edited it. Say here what should be different.")
+    await bot.platform.shown("That was taken up before you edited it.")
     run = await bot.only_run()
     assert [turn.text for turn in await bot.store.queued_turns(run.id)] == ["And the tests"]
     assert len(bot.platform.posts) == count + 1

@@ -32,8 +32,7 @@ async def plain(text: str, scene: Scene, desk: Desk) -> Reply | None:
         return await link_choices(desk, "I don't know yet which code this chat is about.")
     project = await desk.projects.project(scene.link.project)
     desk.steps.signs.put(scene.thread, scene.message, SignKind.SEEN)
-    agent = await desk.runs.agent_for(scene.link.agent, scene.settings.agent, project.agent)
-    await desk.runs.check(agent)
+    agent = await desk.runs.usable_agent(scene.link.agent, scene.settings.agent, project.agent)
     ask = RunAsk(
         scene.cause,
         scene.thread,

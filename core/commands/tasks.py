@@ -84,8 +84,7 @@ async def execute(ask: Execute, scene: Scene, desk: Desk) -> Reply | None:
         raise BadAsk(f"There is no agent `{ask.agent[:40]}`. {near(ask.agent, desk.agents)} /agents lists them.")
     desk.steps.signs.put(scene.thread, scene.message, SignKind.SEEN)
     linked = scene.link.agent if scene.link and scene.link.project == project.key else ""
-    agent = await desk.runs.agent_for(ask.agent, linked, scene.settings.agent, project.agent)
-    await desk.runs.check(agent)
+    agent = await desk.runs.usable_agent(ask.agent, linked, scene.settings.agent, project.agent)
     run = await desk.runs.ask(
         RunAsk(
             scene.cause,

@@ -85,11 +85,26 @@ class RunDesk:
 
     async def agent_for(self, *wishes: str) -> str:
         """The first that is named; none: the configured default, else the first that is usable."""
+        return self._named(wishes) or await self._first_usable()
+
+    async def usable_agent(self, *wishes: str) -> str:
+        """As `agent_for`, before anything is begun. AgentUnready with what is missing; each is asked once."""
+        name = self._named(wishes)
+        if not name:
+            return await self._first_usable()
+        readiness = await self._agents[name].ready()
+        if not (readiness.is_usable or readiness.may_try):
+            raise AgentUnready(f"The agent `{name}` is not usable: {readiness.missing}")
+        return name
+
+    def _named(self, wishes: tuple[str, ...]) -> str:
+        """Empty: none is."""
         named = next((each for each in (*wishes, self._default_agent) if each), "")
-        if named:
-            if named not in self._agents:
-                raise NotFound(f"There is no agent `{named}`. /agents lists them.")
-            return named
+        if named and named not in self._agents:
+            raise NotFound(f"There is no agent `{named}`. /agents lists them.")
+        return named
+
+    async def _first_usable(self) -> str:
         worth_trying = []
         for name, agent in self._agents.items():
             ready = await agent.ready()
@@ -99,12 +114,6 @@ class RunDesk:
         if worth_trying:
             return worth_trying[0]
         raise AgentUnready("No agent is usable yet. /agents says what each of them lacks.")
-
-    async def check(self, name: str) -> None:
-        """AgentUnready with what is missing, before anything is begun."""
-        readiness = await self._agents[name].ready()
-        if not (readiness.is_usable or readiness.may_try):
-            raise AgentUnready(f"The agent `{name}` is not usable: {readiness.missing}")
 
     async def queue(self, cause: Cause, thread: ThreadRef, text: str, person: Person) -> Taken | None:
         """Said to the run that works in this thread: its next turn. None: no run works here."""

@@ -98,6 +98,23 @@ async def test_execute_gives_the_agent_what_was_said_beside_it(tmp_path: Path) -
         assert bot.agent.turns == []
 
 
+@pytest.mark.parametrize("named", ["", " scripted"])
+async def test_an_agent_is_asked_once_whether_it_is_usable(bot: WholeBot, named: str) -> None:
+    asked: list[str] = []
+    ready = bot.agent.ready
+
+    async def counted() -> Readiness:
+        asked.append("ready")
+        return await ready()
+
+    await bot.linked()
+    await bot.ask("/create_task DEMO Login")
+    bot.agent.ready = counted  # type: ignore[method-assign]
+    await bot.ask(f"/execute DEMO-1{named}")
+
+    assert asked == ["ready"]
+
+
 async def test_plain_words_on_a_tasks_work_reach_a_recipe(bot: WholeBot) -> None:
     await bot.linked()
     await bot.ask("/create_task DEMO Login")

@@ -204,10 +204,10 @@ async def test_an_ask_that_breaks_in_the_thread_it_opened_is_told_and_the_sender
     async def broken(*_: object) -> object:
         raise ZeroDivisionError
 
-    whole, bot.runs.agent_for = bot.runs.agent_for, broken  # type: ignore[assignment, method-assign]
+    whole, bot.runs.usable_agent = bot.runs.usable_agent, broken  # type: ignore[assignment, method-assign]
     await bot.platform.say("Mend it", opens_thread=True)
     told = await bot.platform.shown("I could not begin that")
-    bot.runs.agent_for = whole  # type: ignore[method-assign]
+    bot.runs.usable_agent = whole  # type: ignore[method-assign]
 
     assert told.ref.thread.root != ""
     assert (await bot.ask("Mend it")).text.startswith("✅ **Mend it**")

@@ -5,6 +5,7 @@ Nothing durable is said but through here: the intent is committed under a key, t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -70,7 +71,7 @@ class Posts:
             log.warning("post.no_platform", platform=thread.platform, key=key)
             return
         silent = self._is_quiet is not None and await self._is_quiet(thread.room)
-        parts = _parts(platform, replace(blackened(post, self._redact), silent=silent))
+        parts = await self._prepared(platform, replace(post, silent=silent))
         starts_now = self._sender.sends_at_once(thread.room, priority)
         rows = [
             Outgoing(
@@ -84,6 +85,15 @@ class Posts:
             for suffix, part in parts
         ]
         await self._put(rows)
+
+    async def _prepared(self, platform: ChatPlatform, post: Post) -> list[tuple[str, Post]]:
+        """In a thread if it is long: looking through a megabyte takes a tenth of a second."""
+
+        def prepare() -> list[tuple[str, Post]]:
+            return _parts(platform, blackened(post, self._redact))
+
+        is_long = len(post.text) + (len(post.file.text) if post.file else 0) > MOST_CHARACTERS
+        return await asyncio.to_thread(prepare) if is_long else prepare()
 
     async def _put(self, rows: Sequence[Outgoing]) -> None:
         for row in await self._store.put_posts(rows):

@@ -77,12 +77,12 @@ class _Anthropic:
             yield _Claude(self._name, connected, model, system)
 
     def _connect(self) -> AsyncAnthropic:
-        from anthropic import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
-
         def rehearsal() -> Model:
             return _Claude(self._name, self._connected(canned(REHEARSAL)), self._config.model, "")
 
         rehearse("anthropic", rehearsal)
+        from anthropic import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used, and rehearsed
+
         return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
 
     def _connected(self, http: httpx2.AsyncClient) -> AsyncAnthropic:

@@ -74,13 +74,13 @@ class _OpenAI:
             yield _Completions(self._name, connected, model, system, self._config.base_url)
 
     def _connect(self) -> AsyncOpenAI:
-        from openai import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used
-
         def rehearsal() -> Model:
             connected = self._connected(canned(REHEARSAL))
             return _Completions(self._name, connected, self._config.model, "", self._config.base_url)
 
         rehearse("openai", rehearsal)
+        from openai import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used, and rehearsed
+
         return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
 
     def _connected(self, http: httpx2.AsyncClient) -> AsyncOpenAI:

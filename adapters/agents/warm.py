@@ -38,12 +38,15 @@ def rehearse(provider: str, make: Callable[[], Model]) -> None:
         if provider in _DONE:
             return
         _DONE.add(provider)
-        price(PricedTokens(1, 1), "any", provider=provider)
+        gc.disable()  # the packages stay; looking through them for garbage holds the loop for a tenth of a second
         try:
+            price(PricedTokens(1, 1), "any", provider=provider)
             asyncio.run(_rehearse(make))
         except Exception as error:  # noqa: BLE001 - the real reply tells what is wrong, to whom it concerns
             log.warning("agent.not_rehearsed", provider=provider, error=repr(error))
-        gc.freeze()  # the packages stay; looking through them for garbage holds the loop for a tenth of a second
+        finally:
+            gc.freeze()
+            gc.enable()
 
 
 def canned(events: Sequence[tuple[str, Mapping[str, Any]]]) -> httpx2.AsyncClient:

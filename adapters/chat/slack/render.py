@@ -92,7 +92,7 @@ def _button(button: Button, place: str) -> dict[str, Any]:
 
 def _size(text: str) -> int:
     """As Slack may count: a character beyond the basic plane is two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _weight(text: str) -> int:

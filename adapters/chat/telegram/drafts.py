@@ -7,6 +7,7 @@ it needs no end of its own. https://core.telegram.org/bots/api#sendmessagedraft
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -37,10 +38,12 @@ Call = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 class Drafts:
-    """`call` raises what `Request.call` does."""
+    """`call` raises what `Request.call` does; `now` counts seconds."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, call: Call, now: Callable[[], float] = monotonic) -> None:
+        self._call, self._now = call, now
+        self._held: dict[str, float] = {}
+        """By chat, until when it wants no call."""
         self._is_known = True
         """Until the server does not know drafts."""
         self._is_formatted = True
@@ -50,6 +53,9 @@ class Drafts:
         """Seconds until the next may come; None: no drafts in this chat. Groups have none."""
         if not self._is_known or not thread.chat.isdecimal():
             return None
+        if (wait := self._held.get(thread.chat, 0.0) - self._now()) > 0:
+            return wait
+        self._held.pop(thread.chat, None)
         shown = rendered(view)
         fields: dict[str, Any] = {"chat_id": int(thread.chat), "draft_id": draft_id(key), "text": shown.text}
         if thread.root:
@@ -59,15 +65,21 @@ class Drafts:
         try:
             await self._call(fields)
         except Refused as error:
-            return self._after(error)
+            return self._after(thread.chat, error)
         except Exception as error:  # noqa: BLE001 - a draft is never worth an error, whatever a library makes of it
             log.debug("telegram.draft.failed", reason=type(error).__name__)
             return TROUBLE_SECONDS
         return PACE_SECONDS
 
-    def _after(self, error: Refused) -> float | None:
+    def hold(self, chat: str, seconds: float) -> None:
+        """The chat wants no call for so long: a draft in it would make its posts wait longer."""
+        self._held[chat] = self._now() + seconds
+
+    def _after(self, chat: str, error: Refused) -> float | None:
         if error.status == 429:
-            return error.retry_after or TROUBLE_SECONDS
+            seconds = error.retry_after or TROUBLE_SECONDS
+            self.hold(chat, seconds)
+            return seconds
         if error.status in {404, 501}:
             self._is_known = False
             log.info("telegram.no_drafts", reason=error.description)

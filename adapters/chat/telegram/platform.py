@@ -42,6 +42,9 @@ NO_TOKEN = "0:none"  # noqa: S105
 SEND_SECONDS = 20.0
 """A send or an edit; after that its fate is unknown."""
 
+PRESS_SECONDS = 150.0
+"""The server's source: a callback query that is not fetched is dropped after that."""
+
 SIGN_SECONDS = 5.0
 """A sign that comes later says nothing any more."""
 
@@ -88,6 +91,10 @@ class Telegram:
     @property
     def tenant(self) -> str:
         return self._me.id
+
+    @property
+    def press_seconds(self) -> float:
+        return PRESS_SECONDS
 
     @property
     def edit_gap(self) -> float:
@@ -253,6 +260,8 @@ class Telegram:
             try:
                 return await self._request.call(method, wanted, seconds=SEND_SECONDS)
             except Refused as error:
+                if error.retry_after:
+                    self._drafts.hold(chat, error.retry_after)
                 if refusals.is_unchanged(error) and method == "editMessageText":
                     return {}
                 if not self._finds_way_out(error, chat, wanted, fields):

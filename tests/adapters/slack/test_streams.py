@@ -301,7 +301,12 @@ async def test_without_a_folder_a_life_knows_its_own(scene: Scene) -> None:
     await scene.streams.end(KEY)
 
     assert scene.shown == []
-    assert await Left(None).all() == []
+    nowhere = Left(None)
+    await nowhere.put(Place("n1", DIRECT, ""))
+    assert len(await nowhere.all()) == 1
+    await nowhere.drop("n1")
+    await nowhere.drop("n1")
+    assert await nowhere.all() == []
 
 
 # ------------------------------------------------------------------------------------------ as a platform

@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.chat.telegram.config import TelegramConfig
-from adapters.chat.telegram.drafts import PACE_SECONDS, TROUBLE_SECONDS, draft_id
+from adapters.chat.telegram.drafts import PACE_SECONDS, TROUBLE_SECONDS, Drafts, draft_id
 from adapters.chat.telegram.platform import Telegram
 from adapters.chat.telegram.render import JOINER, LIMIT, units
 from core.model.chat import Person, Post, PostKey, ThreadRef
+from core.model.errors import ChatBusy
 from core.streaming import Doing, Streaming, View
 from tests.fakes import bot_api_schema
 from tests.fakes.telegram import FakeTelegram, Fault, Kind
@@ -105,7 +106,41 @@ async def test_whatever_is_wrong_is_not_raised(telegram: Telegram, server: FakeT
     server.fail("sendMessageDraft", fault)
 
     assert await telegram.stream(DIRECT, "k", view("hello ")) == seconds
-    assert await telegram.stream(DIRECT, "k", view("hello ")) == PACE_SECONDS
+    assert await telegram.stream(ThreadRef("telegram", "4242", "12"), "k", view("hello ")) == PACE_SECONDS
+
+
+class Time:
+    now = 1000.0
+
+
+async def test_a_chat_that_is_asked_to_wait_gets_no_draft_until_then() -> None:
+    time = Time()
+    sent: list[str] = []
+
+    async def call(fields: dict[str, Any]) -> bool:
+        sent.append(fields["text"])
+        return True
+
+    drafts = Drafts(call, lambda: time.now)
+    drafts.hold("11", 7.0)
+    assert await drafts.show(DIRECT, "k", view("one ")) == 7.0
+    time.now += 6.0
+    assert await drafts.show(DIRECT, "k", view("two ")) == 1.0
+    time.now += 1.0
+    assert await drafts.show(DIRECT, "k", view("three ")) == PACE_SECONDS
+
+    assert sent == ["three"]
+
+
+async def test_a_post_that_must_wait_keeps_drafts_back(telegram: Telegram, server: FakeTelegram) -> None:
+    server.fail("sendMessage", Fault.refuse(429, "Too Many Requests: retry after 30", retry_after=30))
+    with pytest.raises(ChatBusy):
+        await telegram.post(DIRECT, Post("The answer"), PostKey("answer:1"))
+    seconds = await telegram.stream(DIRECT, "k", view("hello "))
+
+    assert seconds is not None
+    assert seconds > PACE_SECONDS
+    assert server.drafts == []
 
 
 async def test_a_format_that_is_refused_is_left_out(telegram: Telegram, server: FakeTelegram) -> None:

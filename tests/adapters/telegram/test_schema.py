@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.platform import Telegram
-from core.model.chat import Button, ButtonToken, Post, PostKey, SignKind, Style, ThreadRef
+from core.model.chat import Button, ButtonToken, Person, Post, PostKey, SignKind, Style, ThreadRef
+from core.streaming import View
 from tests.adapters.telegram.conftest import COMMANDS
 from tests.fakes import bot_api_schema
 from tests.fakes.telegram import FakeTelegram
@@ -56,12 +57,14 @@ async def test_every_request_holds_what_the_bot_api_knows(schema: dict[str, Any]
         for kind in SignKind:
             await telegram.sign(thread, ref.id, kind)
         await telegram.answer_press("press-1", "Noted")
+        view = View("Mend it", Person("telegram", telegram.tenant, "11"), RICH)
+        await telegram.stream(ThreadRef("telegram", telegram.tenant, "11", "7"), "run:1", view)
         await telegram.close()
 
     bot_api_schema.check(server)
     asked = {each.method for each in server.calls}
     assert asked >= {"getMe", "setMyCommands", "setWebhook", "deleteWebhook", "sendMessage", "editMessageText"}
-    assert asked >= {"setMessageReaction", "sendChatAction", "answerCallbackQuery"}
+    assert asked >= {"setMessageReaction", "sendChatAction", "answerCallbackQuery", "sendMessageDraft"}
 
 
 @pytest.mark.parametrize(

@@ -291,20 +291,8 @@ def _around_wires() -> None:
 
     requests.Session.send = sent  # type: ignore[method-assign]
     POINTS.around(aiohttp.ClientWebSocketResponse, "send_str", "socket.send")
-    begin, end = system._Child.__init__, system._Child.end_group  # noqa: SLF001 - the one place where children start
-
-    @functools.wraps(begin)
-    def begun(self: Any, process: Any) -> None:
-        begin(self, process)
-        POINTS(f"child {_program(process.args)}", BEFORE)
-
-    @functools.wraps(end)
-    async def ended(self: Any) -> None:
-        await end(self)
-        POINTS(f"child {_program(self._process.args)}", AFTER)
-
-    system._Child.__init__ = begun  # type: ignore[method-assign] # noqa: SLF001
-    system._Child.end_group = ended  # type: ignore[method-assign] # noqa: SLF001
+    POINTS.around_named(system, "spawn", lambda start: f"child {_program(start.argv)}")
+    POINTS.around(system._Child, "end_group", "child ended")  # noqa: SLF001 - the one place where children end
     POINTS.ops |= {f"http {each}" for each in HTTP} | {f"child {each}" for each in CHILDREN}
 
 

@@ -75,6 +75,14 @@ class CanBeAsked(Protocol):
 
 
 @runtime_checkable
+class CanLack(Protocol):
+    """A platform that can work with less than it is made for."""
+
+    def lacks(self) -> str:
+        """What to do about it, known after `connect`; empty: nothing."""
+
+
+@runtime_checkable
 class CanBeClosed(Protocol):
     async def close(self) -> None: ...
 
@@ -236,8 +244,11 @@ async def _http(config: Config) -> Finding:
 
 def _platform(config: Config, name: str) -> Look:
     async def look() -> Finding:
-        tenant = await try_platform(name, config.platforms[name], config.data)
-        return Finding(name, State.OK, f"connected as {tenant}")
+        platform: object = (tried := await try_platform(name, config.platforms[name], config.data))
+        text = f"connected as {tried.tenant}"
+        if isinstance(platform, CanLack) and (lacks := platform.lacks()):
+            return Finding(name, State.WARN, text, lacks)
+        return Finding(name, State.OK, text)
 
     async def console() -> Finding:
         return Finding(name, State.OK, "a chat in the terminal where the bot is started")

@@ -26,6 +26,7 @@ from bot.config.environment import AGENT_HINTS
 from bot.config.mistakes import did_you_mean, holds
 from bot.tables import command_words, load_config
 from core.model.errors import BotError, ChatError, StoreBusy
+from core.ports import ChatPlatform
 
 CONNECT_SECONDS = 20.0
 CODE_MINUTES = 60
@@ -128,8 +129,8 @@ async def _try_all(config: Config) -> None:
         await try_platform(name, config.platforms[name], config.data)
 
 
-async def try_platform(name: str, section: BaseModel, data: Path) -> str:
-    """The id by which the platform knows us. ChatError says what is wrong with the token or the address."""
+async def try_platform(name: str, section: BaseModel, data: Path) -> ChatPlatform:
+    """Connected and closed again: it knows its tenant. ChatError says what is wrong with the token or the address."""
     platform = PLATFORMS[name].build(section, PlatformTools(command_words(), data))
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -138,7 +139,7 @@ async def try_platform(name: str, section: BaseModel, data: Path) -> str:
         raise ChatError(f"{name} did not answer within {CONNECT_SECONDS:g} s; try again, or use --offline.") from None
     finally:
         await platform.close()
-    return platform.tenant
+    return platform
 
 
 # ------------------------------------------------------------------------------------------- writing
@@ -261,7 +262,7 @@ class _Interview:
                 return section
             try:
                 config = _checked({name: section}, self._folder)
-                tenant = asyncio.run(try_platform(name, config.platforms[name], config.data))
+                tenant = asyncio.run(try_platform(name, config.platforms[name], config.data)).tenant
             except BotError as error:
                 typer.echo(str(error), err=True)
             else:

@@ -145,7 +145,7 @@ class Reaching(Protocol):
 
 @runtime_checkable
 class Filing(Protocol):
-    """A platform that takes files: `post` sends the file of a post, `find` finds it. FileRefused: not this one."""
+    """A platform that takes files: `post` sends one, its key ends in FILE, `find` finds it. FileRefused: not this."""
 
     @property
     def takes_files(self) -> bool:

@@ -16,7 +16,7 @@ from core.alerts import Alerts
 from core.blackened import blackened
 from core.files import file_of, in_brief, joined, shown
 from core.meter import NoMeter
-from core.model.chat import ChatRef, Post, PostKey, Priority, ThreadRef
+from core.model.chat import FILE, ChatRef, Post, PostKey, Priority, ThreadRef
 from core.model.codec import Json
 from core.ports import ChatPlatform, Clock, Filing, Meter, Outboxes, Outgoing, Redact, SendState
 from core.sender import Sender
@@ -175,7 +175,7 @@ def _parts(platform: ChatPlatform, post: Post) -> list[tuple[str, Post]]:
     if len(pieces) > MOST_PIECES:  # what stands around the file is long itself
         post = whole
         pieces = platform.split(in_brief(post))
-    return [*_numbered(pieces), ("#file", Post("", silent=post.silent, file=file_of(post)))]
+    return [*_numbered(pieces), (FILE, Post("", silent=post.silent, file=file_of(post)))]
 
 
 def _numbered(pieces: Sequence[Post], first: str = "") -> list[tuple[str, Post]]:

@@ -12,6 +12,9 @@ Cause = NewType("Cause", str)
 PostKey = NewType("PostKey", str)
 """Names a post of ours before the first try to send it: `reply:<cause>`, `anchor:<run id>`."""
 
+FILE = "#file"
+"""Ends the key of a post that is sent as a file."""
+
 ButtonToken = NewType("ButtonToken", str)
 """Random and opaque; stands for a stored command. Bot API: callback_data, 1-64 bytes."""
 

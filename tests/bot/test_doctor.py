@@ -260,6 +260,24 @@ def test_where_no_sandbox_works_no_agent_does(here: Path, api: BotApi, monkeypat
     assert line(said, "agent fmt").startswith("FAIL")
 
 
+def test_a_slack_app_that_may_not_send_files_is_told_so(here: Path) -> None:
+    token = f"xoxb-{new_token()}"
+
+    def answer(path: str, _headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        who = {"team_id": "T1", "user_id": "U1", "url": "wss://x.example"}
+        return 200, {"ok": True, **(who if path.endswith("auth.test") else {})}
+
+    with answering(answer, {"X-OAuth-Scopes": "chat:write,commands"}) as address:
+        write(
+            here / "config.yaml",
+            f"slack: {{api_base: '{address}/api/', mode: http}}\naccess: {{owners: ['slack:U1']}}\n",
+        )
+        said = patchbay("doctor", SLACK_BOT_TOKEN=token, SLACK_SIGNING_SECRET="s")
+
+    assert line(said, "slack").startswith("warn     slack")
+    assert "files:write" in said.out
+
+
 def test_a_check_that_hangs_or_breaks_hides_no_other(here: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(*_words: object) -> str:
         await asyncio.Event().wait()

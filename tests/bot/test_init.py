@@ -17,6 +17,7 @@ from bot import init as module
 from core.model.errors import ChatError
 from tests.bot.cli_door import new_token, patchbay, write
 from tests.fakes.bot_api import BotApi, bot_api
+from tests.fakes.platform import FakePlatform
 
 
 @pytest.fixture
@@ -139,12 +140,12 @@ def test_a_person_is_asked_and_asked_again_when_a_token_does_not_work(
 ) -> None:
     told: list[str] = []
 
-    async def connect(name: str, section: Any, _data: Path) -> str:
+    async def connect(name: str, section: Any, _data: Path) -> FakePlatform:
         token = section.token.get_secret_value()
         told.append(token)
         if token != api.token:
             raise ChatError(f"{name}: this token is not right")
-        return "42"
+        return FakePlatform(name, "42")
 
     monkeypatch.setattr(module, "try_platform", connect)
     person = sit_down(

@@ -33,7 +33,10 @@ CHAT = 42
 
 
 class Bench(Protocol):
-    """`text_of` is what a person now reads in a post. `say` and `press` return once it is on its way."""
+    """`text_of` is what a person now reads in a post. `say` and `press` return once it is on its way.
+
+    `files` are those that stand in the thread: what their name begins with, and the text.
+    """
 
     @property
     def platform(self) -> ChatPlatform: ...
@@ -46,6 +49,8 @@ class Bench(Protocol):
     async def press(self, ref: PostRef, label: str) -> None: ...
 
     def text_of(self, ref: PostRef) -> str: ...
+
+    def files(self) -> list[tuple[str, str]]: ...
 
 
 class FakeBench:
@@ -62,10 +67,14 @@ class FakeBench:
     def text_of(self, ref: PostRef) -> str:
         return next(each.text for each in self.platform.posts if each.ref == ref)
 
+    def files(self) -> list[tuple[str, str]]:
+        return [(each.file.name, each.file.text) for each in self.platform.posts if each.file is not None]
+
 
 class ConsoleBench:
     def __init__(self, folder: Path) -> None:
         screen = PlainScreen(write=lambda _: None, tell=lambda _: None)
+        self.folder = folder
         self.platform = Console(ConsoleConfig(), [], folder, screen=screen)
         self.thread = inbound.thread("")
 
@@ -77,6 +86,11 @@ class ConsoleBench:
 
     def text_of(self, ref: PostRef) -> str:
         return self.platform._journal.posts[ref.id].post.text
+
+    def files(self) -> list[tuple[str, str]]:
+        posts = self.platform._journal.shown_in("")
+        paths = [Path(each.post.text.split("`")[-2]) for each in posts if "📎" in each.post.text]
+        return [(path.name, path.read_bytes().decode()) for path in paths]
 
 
 @dataclass
@@ -98,6 +112,9 @@ class TelegramBench:
 
     def text_of(self, ref: PostRef) -> str:
         return self.server.texts(CHAT)[int(ref.id)]
+
+    def files(self) -> list[tuple[str, str]]:
+        return [(each.name, each.text) for each in self.server.documents if each.chat == CHAT]
 
     async def _bring(self) -> None:
         """A poll fetches it; a webhook is called again until it takes it."""
@@ -125,6 +142,9 @@ class SlackBench:
 
     def text_of(self, ref: PostRef) -> str:
         return self.server.message(ref.id).markdown
+
+    def files(self) -> list[tuple[str, str]]:
+        return [(file.name, file.text) for each in self.server.thread(self.root) for file in each.files]
 
 
 @dataclass

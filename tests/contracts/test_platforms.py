@@ -7,16 +7,16 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.chat import PLATFORMS
-from core.model.chat import Button, ButtonToken, Delivery, Post, PostKey, PostRef, Pressed, Said, SignKind
+from core.model.chat import FILE, Button, ButtonToken, Delivery, File, Post, PostKey, PostRef, Pressed, Said, SignKind
 from core.model.errors import NotSupported, PostGone, StoreError
-from core.ports import Signing
+from core.ports import Filing, Signing
 from tests.contracts.benches import BENCHES, Bench
 
 SECONDS = 10.0
@@ -171,6 +171,49 @@ async def test_split_keeps_every_word_and_puts_the_buttons_last(bench: Bench) ->
     assert pieces[-1].buttons == ((button,),)
     assert all(not piece.buttons for piece in pieces[:-1])
     assert len(bench.platform.split(Post(""))) == 1
+
+
+LONG = Post("", file=File("DEMO-1.diff", "+ <!channel> @durov 😀 | `x`\r\n" * 3000))
+
+
+async def test_a_file_is_sent_as_it_is_and_found_by_its_key(bench: Bench) -> None:
+    assert isinstance(bench.platform, Filing)
+    assert bench.platform.takes_files
+
+    ref = await bench.platform.post(bench.thread, LONG, PostKey(f"reply:1{FILE}"))
+
+    [(name, text)] = bench.files()
+    assert re.fullmatch(r"DEMO-1[-\w]*\.diff", name)
+    assert LONG.file is not None
+    assert text == LONG.file.text
+    assert ref.thread == bench.thread
+    with suppress(NotSupported):
+        assert await bench.platform.find(bench.thread, PostKey(f"reply:1{FILE}")) == ref
+        assert await bench.platform.find(bench.thread, PostKey(f"reply:2{FILE}")) is None
+
+
+async def test_a_file_stays_as_it_was_sent(bench: Bench) -> None:
+    ref = await bench.platform.post(bench.thread, LONG, PostKey(f"reply:1{FILE}"))
+
+    await bench.platform.edit(ref, LONG)
+
+    assert len(bench.files()) == 1
+
+
+async def test_words_beside_a_file_ring_at_nobody(bench: Bench) -> None:
+    words = "♻️ *again* <!channel> @durov `@durov`"
+    await bench.platform.post(bench.thread, replace(LONG, text=words), PostKey(f"reply:1{FILE}"))
+
+    assert len(bench.files()) == 1
+
+
+async def test_a_post_is_still_found_beside_a_file(bench: Bench) -> None:
+    ref = await bench.platform.post(bench.thread, Post("in brief"), PostKey("reply:1"))
+    await bench.platform.post(bench.thread, LONG, PostKey(f"reply:1{FILE}"))
+
+    with suppress(NotSupported):
+        assert await bench.platform.find(bench.thread, PostKey("reply:1")) == ref
+        assert await bench.platform.find(bench.thread, PostKey("reply:2")) is None
 
 
 async def test_signs_never_raise(bench: Bench) -> None:

@@ -38,8 +38,8 @@ def bot_api(token: str) -> Iterator[BotApi]:
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[str]:
-    """Listens on the loopback while inside; its address."""
+def answering(answer: Answer, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Listens on the loopback while inside; its address. `headers` go with every answer."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -49,6 +49,8 @@ def answering(answer: Answer) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,8 +22,15 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.messages.chunk import Chunk
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.fakes.slack_files import SlackFile, SlackFiles
 from tests.fakes.watch import DONE, IN, Watch, nobody
 
+SCOPES = ("chat:write", "files:read", "files:write")
+NEEDED_SCOPES = {
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
+    "files.list": "files:read",
+}
 BEYOND_THE_SDK = {"chat.postMessage": {"client_msg_id"}}
 """Arguments that Slack takes and its documentation leaves out."""
 
@@ -59,6 +67,7 @@ class Message:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of a stream, by id: title and status."""
     plan: str = ""
+    files: list[SlackFile] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -94,6 +103,8 @@ class SlackApi:
         """Every stream that was begun, those that are deleted too."""
         self.people: dict[str, str] = {}
         """Names by user id, for users.info."""
+        self.scopes: set[str] = set(SCOPES)
+        self.files = SlackFiles(self._share, lambda: f"http://127.0.0.1:{self.port}/")
         self.watch: Watch = nobody
         """Sees `slack:chat.postMessage`; a delivery on its way is `slack:delivery`, what comes back `slack:ack`."""
         self._faults: dict[str, list[Fault]] = defaultdict(list)
@@ -111,6 +122,9 @@ class SlackApi:
             "chat.appendStream": self._append_stream,
             "chat.stopStream": self._stop_stream,
             "conversations.open": self._open_direct,
+            "files.getUploadURLExternal": self.files.get_address,
+            "files.completeUploadExternal": self.files.complete_upload,
+            "files.list": self.files.listed,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
             "reactions.add": self._react,
@@ -147,6 +161,8 @@ class SlackApi:
         method = request.match_info["method"]
         is_json = request.content_type == "application/json"
         arguments = await request.json() if is_json else dict(request.query) | dict(await request.post())
+        if isinstance(arguments.get("files"), str):
+            arguments["files"] = json.loads(str(arguments["files"]))
         self.calls.append((method, arguments))
         if await self.watch(f"slack:{method}", IN):
             return self._cut(request)
@@ -175,10 +191,31 @@ class SlackApi:
         if request.headers.get("Authorization") != f"Bearer {wanted}":
             return web.json_response({"ok": False, "error": "invalid_auth"})
         self._check(method, arguments)
+        if (needed := NEEDED_SCOPES.get(method, "")) and needed not in self.scopes:
+            return web.json_response({"ok": False, "error": "missing_scope", "needed": needed})
         handler = self._do.get(method)
         answer = handler(arguments) if handler else {"ok": False, "error": "unknown_method"}
         is_gone = await self.watch(f"slack:{method}", DONE)
-        return self._cut(request) if is_gone or fault.kind == "lost" else web.json_response({"ok": True} | answer)
+        if is_gone or fault.kind == "lost":
+            return self._cut(request)
+        return web.json_response({"ok": True} | answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        """Whoever knows the address may send."""
+        fault = self._faults["upload"].pop(0) if self._faults["upload"] else Fault("none")
+        content = await request.read()
+        if await self.watch("slack:upload", IN) or fault.kind == "reset":
+            return self._cut(request)
+        if "Authorization" in request.headers:
+            self.violations.append("the token was sent to an upload address")
+        status = self.files.upload(request.match_info["file"], content)
+        if await self.watch("slack:upload", DONE) or fault.kind == "lost":
+            return self._cut(request)
+        return web.Response(status=status, text=f"OK - {len(content)}")
+
+    def _share(self, file: SlackFile, comment: str) -> None:
+        message = Message(file.channel, self.new_ts(), self.bot_user, comment, file.thread_ts, files=[file])
+        self.messages.append(message)
 
     def _cut(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -329,6 +366,8 @@ class SlackApi:
         shown |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
         if message.user == self.bot_user:
             shown |= {"bot_id": self.bot_id, "app_id": self.app}
+        if message.files:
+            return shown | {"files": [each.shown for each in message.files], "upload": False}
         if self.keeps_marks:
             shown |= {"blocks": message.blocks} | ({"metadata": message.metadata} if message.metadata else {})
         return shown

@@ -74,6 +74,19 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A file that the platform accepted."""
+
+    chat: int
+    message: int
+    name: str
+    text: str
+    caption: str = ""
+    thread: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What the person saw for a moment."""
 
@@ -100,6 +113,8 @@ class FakeTelegram:
         self.posts: list[Shown] = []
         self.drafts: list[Draft] = []
         self.has_drafts = has_drafts
+        self.documents: list[Document] = []
+        self._content = b""
         self.updates: list[dict[str, Any]] = []
         self.acknowledged: list[int] = []
         self.messages: dict[tuple[int, int], dict[str, Any]] = {}
@@ -126,7 +141,7 @@ class FakeTelegram:
     async def start(self, port: int = 0) -> None:
         """Also after `stop`, on the same port: the server was away."""
         self._closing = asyncio.Event()
-        app = web.Application()
+        app = web.Application(client_max_size=50_000_000)
         app.router.add_post("/bot{token}/{method}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -263,7 +278,9 @@ class FakeTelegram:
         method = request.match_info["method"]
         if request.match_info["token"] != self.token:
             return _answer(Fault.refuse(401, "Unauthorized"))
-        fields = _decoded(await request.json())
+        is_form = request.content_type == "multipart/form-data"
+        fields = await _form(request) if is_form else _decoded(await request.json())
+        self._content = fields.pop("content", b"")
         self.calls.append(Call(method, fields))
         self._tell()
         if await self.watch(f"telegram:{method}", IN):
@@ -291,6 +308,8 @@ class FakeTelegram:
                 return await self._get_updates(fields)
             case "sendMessage":
                 return self._send(fields)
+            case "sendDocument":
+                return self._send_document(fields)
             case "editMessageText":
                 return self._edit(fields)
             case "sendMessageDraft" if self.has_drafts:
@@ -328,6 +347,19 @@ class FakeTelegram:
         if trouble := _text_trouble(fields):
             return trouble
         return self._show("new", fields, self._take_message_id())
+
+    def _send_document(self, fields: dict[str, Any]) -> Any:
+        name, content = fields["document"], self._content
+        if len(str(fields.get("caption", "")).encode("utf-16-le")) // 2 > 1024:
+            return Fault.refuse(400, "Bad Request: message caption is too long")
+        if not content:
+            return Fault.refuse(400, "Bad Request: file must be non-empty")
+        chat, thread, number = int(fields["chat_id"]), fields.get("message_thread_id"), self._take_message_id()
+        caption = str(fields.get("caption", ""))
+        self.documents.append(Document(chat, number, name, content.decode(), caption, thread, fields))
+        file = {"file_id": f"file-{number}", "file_unique_id": str(number), "file_name": name}
+        me = {"id": self.bot, "is_bot": True, "first_name": "Patchbay"}
+        return {"message_id": number, "date": EPOCH, "chat": self._chat(chat), "from": me, "document": file}
 
     def _edit(self, fields: dict[str, Any]) -> Any:
         chat, number = int(fields["chat_id"]), int(fields["message_id"])
@@ -391,6 +423,17 @@ class FakeTelegram:
     def _tell(self) -> None:
         for each in self._listeners:
             each.set()
+
+
+async def _form(request: web.Request) -> dict[str, Any]:
+    """A file is its name, and `content`; what is not text comes as JSON."""
+    fields: dict[str, Any] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            fields |= {name: value.filename, "content": value.file.read()}
+        else:
+            fields[name] = value if name == "caption" else json.loads(str(value))
+    return fields
 
 
 def _decoded(fields: dict[str, Any]) -> dict[str, Any]:

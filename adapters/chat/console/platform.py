@@ -13,15 +13,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.chat.console import inbound
 from adapters.chat.console.config import ConsoleConfig
+from adapters.chat.console.files import keep
 from adapters.chat.console.journal import Journal, Line, Shown
 from adapters.chat.console.screen import PlainScreen, Screen
 from adapters.chat.console.terminal import Terminal
 from adapters.chat.console.words import Choice, Local, Press, Switch, Words, Wrong, choices, name_of, understand
-from core.model.chat import ButtonToken, ChatEvent, Delivery, Person, Post, PostKey, PostRef, SignKind, ThreadRef
+from core.model.chat import ButtonToken, ChatEvent, Delivery, File, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, PostGone, SendFailed, StoreError
 from core.ports import CommandWord, Take
 
@@ -37,11 +39,13 @@ HOLD_SECONDS = 0.7
 
 
 class Console:
-    """Fulfils ChatPlatform and Signing. Without a `screen` it is the terminal if there is one, else plain text.
+    """Fulfils ChatPlatform, Signing and Filing. Without a `screen` it is the terminal if there is one, else plain text.
 
     At the terminal `on_end` is called when the person ends the chat; unless given, that is as if Ctrl-C had
     reached the process.
     """
+
+    takes_files = True
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Console:
         self.edit_gap = EDIT_GAP
         self.person = Person(self.name, self.tenant, inbound.OWNER, _user())
         self._on_end = on_end or (lambda: signal.raise_signal(signal.SIGINT))
+        self._data = data
         self._journal = Journal(data / JOURNAL)
         self._root = ""
         self._take: Take | None = None
@@ -98,14 +103,23 @@ class Console:
 
     async def post(self, thread: ThreadRef, post: Post, key: PostKey) -> PostRef:
         try:
+            if post.file is not None:
+                post = await self._kept(post, post.file, key)
             shown, is_new = await self._journal.add_post(thread.root, post, key)
         except OSError as error:
-            raise SendFailed(f"The console's journal cannot be written: {error}.") from error
+            raise SendFailed(f"The data folder cannot be written: {error}.") from error
         if is_new:
             self._show(shown, is_new=True)
         return PostRef(thread, shown.id)
 
+    async def _kept(self, post: Post, file: File, key: PostKey) -> Post:
+        path = await asyncio.to_thread(keep, self._data, key, file)
+        words = f"📎 `{path}`"
+        return replace(post, text=f"{post.text}\n\n{words}".strip(), file=None)
+
     async def edit(self, ref: PostRef, post: Post) -> None:
+        if post.file is not None:
+            return  # a file stays as it was sent
         before = self._journal.posts.get(ref.id)
         try:
             shown = await self._journal.add_edit(ref.id, post)

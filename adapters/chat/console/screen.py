@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,11 +11,10 @@ from typing import Literal, Protocol
 from adapters.chat.console.journal import Line, Shown
 from adapters.chat.console.words import Choice, name_of
 from core.model.chat import SignKind
+from core.model.visible import visible
 
 Kind = Literal["new", "edit"]
 Write = Callable[[str], None]
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Screen(Protocol):
@@ -34,20 +32,15 @@ class Screen(Protocol):
     def sign(self, kind: SignKind) -> None: ...
 
 
-def clean(text: str) -> str:
-    """Without control characters: what an agent writes must not steer the terminal."""
-    return _CONTROL.sub("", text)
-
-
 def labels(shown: Shown, offered: Sequence[Choice]) -> list[str]:
     """The buttons of a post as text: a choice with its number, a link with its address."""
     numbers = {choice.button.token: number for number, choice in enumerate(offered, 1)}
     words: list[str] = []
     for button in (each for row in shown.post.buttons for each in row):
         if button.url:
-            words.append(f"{clean(button.label)}: {clean(button.url)}")
+            words.append(f"{visible(button.label)}: {visible(button.url)}")
         elif button.token in numbers:
-            words.append(f"[{numbers[button.token]}] {clean(button.label)}")
+            words.append(f"[{numbers[button.token]}] {visible(button.label)}")
     return words
 
 
@@ -60,18 +53,18 @@ class PlainScreen:
 
     def show(self, shown: Shown, kind: Kind, offered: Sequence[Choice]) -> None:
         mark = " (edited)" if kind == "edit" else ""
-        lines = [f"[{name_of(shown.root)}]{mark} {clean(shown.post.text)}"]
+        lines = [f"[{name_of(shown.root)}]{mark} {visible(shown.post.text)}"]
         if words := labels(shown, offered):
             lines.append("  " + "  ".join(words))
         self._write("\n".join(lines))
 
     def tell(self, text: str) -> None:
-        self._tell(clean(text))
+        self._tell(visible(text))
 
     def retell(self, part: Sequence[Line | Shown], offered: Sequence[Choice]) -> None:
         for each in part:
             if isinstance(each, Line):
-                self._write(f"[{name_of(each.root)}] > {clean(each.text)}")
+                self._write(f"[{name_of(each.root)}] > {visible(each.text)}")
             else:
                 self.show(each, "new", offered)
 
@@ -93,7 +86,7 @@ class JsonScreen:
         )
 
     def tell(self, text: str) -> None:
-        self._tell(clean(text))
+        self._tell(visible(text))
 
     def retell(self, part: Sequence[Line | Shown], offered: Sequence[Choice]) -> None:
         for each in part:

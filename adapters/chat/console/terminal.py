@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.chat.console.journal import Line, Shown
-from adapters.chat.console.screen import Kind, clean, labels
+from adapters.chat.console.screen import Kind, labels
 from adapters.chat.console.words import LOCAL, MAIN, Choice, name_of
 from core.model.chat import SignKind
+from core.model.visible import visible
 from core.ports import CommandWord
 
 if TYPE_CHECKING:  # heavy, and only a terminal needs them
@@ -77,12 +78,12 @@ class Terminal:
         self._refresh()
 
     def tell(self, text: str) -> None:
-        self._print(_dim(clean(text)))
+        self._print(_dim(visible(text)))
 
     def retell(self, part: Sequence[Line | Shown], offered: Sequence[Choice]) -> None:
         for each in part:
             if isinstance(each, Line):
-                self._print(_dim(f"{name_of(each.root)}> {clean(each.text)}"))
+                self._print(_dim(f"{name_of(each.root)}> {visible(each.text)}"))
             elif not _is_live(each):
                 self._print(self._rendered(each, "", offered))
 
@@ -114,7 +115,7 @@ class Terminal:
         return ANSI("\n".join([*lines[:room], f"\x1b[1m{self._thread}>\x1b[0m "]))
 
     def _toolbar(self) -> str:
-        numbered = [f"[{number}] {clean(each.button.label)}" for number, each in enumerate(self._offered(), 1)]
+        numbered = [f"[{number}] {visible(each.button.label)}" for number, each in enumerate(self._offered(), 1)]
         return "   ".join([f" {self._thread}", *([self._sign] if self._sign else []), *numbered[:BAR_CHOICES]])
 
     def _rendered(self, shown: Shown, note: str = "", offered: Sequence[Choice] | None = None) -> str:
@@ -122,7 +123,7 @@ class Terminal:
         heading = " ".join(each for each in ["" if is_here else f"[{name_of(shown.root)}]", note] if each)
         buttons = "  ".join(labels(shown, self._offered() if offered is None else offered))
         parts = [_dim(heading)] if heading else []
-        parts.append(_markdown(clean(shown.post.text)))
+        parts.append(_markdown(visible(shown.post.text)))
         if buttons:
             parts.append(f"\x1b[36m{buttons}\x1b[0m")
         return "\n".join(parts) + "\n"

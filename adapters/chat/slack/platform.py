@@ -13,6 +13,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack import inbound, render
 from adapters.chat.slack.config import WEBHOOK_PATH, SlackConfig
+from adapters.chat.slack.files import NO_SCOPE, Files, find_file
 from adapters.chat.slack.left import Left
 from adapters.chat.slack.names import Names
 from adapters.chat.slack.receive import NOT_NOW, Intake, Signed, receive
@@ -30,7 +31,7 @@ from adapters.chat.slack.web import (
     refusal,
 )
 from adapters.straight import NoCircuits
-from core.model.chat import ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
+from core.model.chat import FILE, ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, SendFailed, SendUnknown
 from core.ports import CommandWord, HttpAnswer, Take
 from core.streaming import View
@@ -41,7 +42,7 @@ NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")
 
 
 class Slack:
-    """Fulfils ChatPlatform, Signing, Streaming, Naming, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Filing, Naming, Reaching and Webhooked."""
 
     name = "slack"
     edit_gap = 1.1
@@ -71,10 +72,19 @@ class Slack:
         self._left = Left(folder)
         self._streams: Streams | None = None
         self._me = inbound.Me()
+        self._files = Files()
 
     @property
     def tenant(self) -> str:
         return self._me.team
+
+    @property
+    def takes_files(self) -> bool:
+        return self._files.is_allowed
+
+    def lacks(self) -> str:
+        """What the app may not do and should, known after `connect`; empty: nothing."""
+        return "" if self._files.is_allowed else NO_SCOPE
 
     @property
     def webhook_path(self) -> str:
@@ -83,12 +93,14 @@ class Slack:
     # ------------------------------------------------------------------------------------- receiving
 
     async def connect(self) -> None:
-        me = (await self._ask_who(self._client.auth_test(), "bot_token")).data
+        answer = await self._ask_who(self._client.auth_test(), "bot_token")
+        me = answer.data
         if not isinstance(me, dict) or not me.get("team_id") or not me.get("user_id"):
             raise ChatError(f"{self._config.api_base} is not Slack's Web API: auth.test did not say who I am.")
         if self._config.mode == "socket":
             token = self._config.app_token.get_secret_value().strip()
             await self._ask_who(self._client.apps_connections_open(app_token=token), "app_token")
+        self._files.note_scopes(answer.headers.get("x-oauth-scopes") or "")
         self._me = inbound.Me(str(me["team_id"]), str(me["user_id"]), str(me.get("bot_id") or ""))
 
     async def _ask_who(self, call: Awaitable[AsyncSlackResponse], token: str) -> AsyncSlackResponse:
@@ -135,6 +147,8 @@ class Slack:
     async def post(self, thread: ThreadRef, post: Post, key: PostKey) -> PostRef:
         """Sent under an id made from the key, which Slack keeps in three places: `find` looks for any."""
         name = str(uuid5(NAMES, key))
+        if post.file is not None:
+            return await self._files.send(self._client, thread, post, name)
         place: dict[str, Any] = {
             "channel": thread.chat,
             "thread_ts": thread.root or None,
@@ -163,6 +177,8 @@ class Slack:
 
     async def edit(self, ref: PostRef, post: Post) -> None:
         """block_id must be new with each change of a message; the metadata stays as it was posted."""
+        if post.file is not None:
+            return  # a file stays as it was sent
         place: dict[str, Any] = {"channel": ref.thread.chat, "ts": ref.id}
         try:
             try:
@@ -175,8 +191,9 @@ class Slack:
             raise refusal(error, may_repeat=True) from error
 
     async def find(self, thread: ThreadRef, key: PostKey) -> PostRef | None:
+        look = find_file if key.endswith(FILE) else find
         try:
-            return await find(self._client, self._me, thread, str(uuid5(NAMES, key)))
+            return await look(self._client, self._me, thread, str(uuid5(NAMES, key)))
         except OUTSIDE as error:
             raise refusal(error, may_repeat=True) from error
 

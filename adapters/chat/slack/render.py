@@ -14,6 +14,7 @@ from typing import Any
 from adapters.chat.slack.inbound import LINK_PREFIX
 from adapters.chat.slack.words import defuse, next_fence, plain
 from core.model.chat import Button, Post, Style
+from core.model.visible import visible
 
 MESSAGE_CHARACTERS = 10_000
 FALLBACK_CHARACTERS = 3_000
@@ -75,7 +76,7 @@ def _rows(post: Post) -> list[list[dict[str, Any]]]:
 
 
 def _button(button: Button, place: str) -> dict[str, Any]:
-    label = button.label.strip() or "·"
+    label = visible(button.label).strip() or "·"
     shown: dict[str, Any] = {
         "type": "button",
         "text": {"type": "plain_text", "emoji": True, "text": label if len(label) <= 75 else label[:74] + "…"},

@@ -33,7 +33,7 @@ async def find(client: AsyncWebClient, me: Me, thread: ThreadRef, name: str) -> 
     cursor, is_sure = "", True
     for _ in range(PAGES):
         page = await _page(client, thread, cursor)
-        ours = [each for each in _messages(page) if _is_ours(each, me) and not _streams(each)]
+        ours = [each for each in _messages(page) if _is_ours(each, me) and not _streams(each) and not _names(each)]
         for each in ours:
             if name in _marks(each):
                 return PostRef(thread, str(each["ts"]))
@@ -58,6 +58,41 @@ async def find_stream(client: AsyncWebClient, me: Me, thread: ThreadRef, name: s
         if not cursor:
             break
     return ""
+
+
+async def shared(client: AsyncWebClient, me: Me, thread: ThreadRef, mark: str) -> str:
+    """The id of a file of ours in the thread whose name holds `mark`; empty: none was found, which proves nothing."""
+    cursor = ""
+    for _ in range(PAGES):
+        try:
+            page = await _page(client, thread, cursor)
+        except NotSupported:
+            return ""
+        for each in _messages(page):
+            found = next((id_ for id_, name in _names(each) if mark in name), "") if _is_ours(each, me) else ""
+            if found:
+                return found
+        cursor = _cursor(page)
+        if not cursor:
+            break
+    return ""
+
+
+async def listed(client: AsyncWebClient, me: Me, mark: str) -> tuple[str, bool]:
+    """The same among all files of ours, the newest first; and whether these were all."""
+    for number in range(1, PAGES + 1):
+        try:
+            answer = await client.files_list(user=me.user, count=PAGE, page=number)
+        except SlackApiError as error:
+            if error_name(error) in NO_HISTORY:
+                return "", False
+            raise
+        page = answer.data if isinstance(answer.data, dict) else {}
+        names = _names(page)
+        found = next((id_ for id_, name in names if mark in name), "")
+        if found or len(names) < PAGE:
+            return found, True
+    return "", False
 
 
 async def _page(client: AsyncWebClient, thread: ThreadRef, cursor: str) -> dict[str, Any]:
@@ -89,6 +124,13 @@ def _cursor(page: dict[str, Any]) -> str:
 def _messages(page: dict[str, Any]) -> Iterable[dict[str, Any]]:
     found = page.get("messages")
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _names(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """Ids and names of the files of a message, which bears no mark: Slack posts it, not we."""
+    files = message.get("files")
+    found = [each for each in files if isinstance(each, dict)] if isinstance(files, list) else []
+    return [(str(each["id"]), f"{each.get('name')} {each.get('title')}") for each in found if each.get("id")]
 
 
 def _is_ours(message: dict[str, Any], me: Me) -> bool:

@@ -22,9 +22,10 @@ from adapters.chat.slack.left import Left, Place
 from adapters.chat.slack.render import message
 from adapters.chat.slack.search import STREAM, find_stream
 from adapters.chat.slack.web import GONE, OUTSIDE, error_name, refusal
-from adapters.chat.slack.words import defuse, visible
+from adapters.chat.slack.words import defuse
 from core.model.chat import Post, ThreadRef
 from core.model.errors import ChatBusy, NotSupported, SendUnknown
+from core.model.visible import visible
 from core.streaming import View
 
 log = structlog.get_logger()

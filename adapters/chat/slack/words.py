@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import re
 
+from core.model.visible import visible
+
 JOINER = "\u2060"
 """A word joiner: no width, breaks a token and never a line."""
 
-_UNSEEN = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]?"  # terminal sequences
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
-    r"|[\u00ad\u061c\u115f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"  # bidi, zero width
-    r"|[\U000e0000-\U000e007f]|[\ud800-\udfff]"
-    r"|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"  # joiners join emoji and scripts, not ASCII
-)
 _SHOUT = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 _TOKEN = re.compile(
     r"<(?=@[A-Z0-9]|#[A-Z0-9]|!(?:channel|here|everyone|group|subteam|date)\b|[a-z][a-z0-9+.-]*:[^<>\s]*\|)",
@@ -29,11 +24,6 @@ _AUTOLINK = re.compile(r"<(https?://[^\s<>|]+)>")
 _LESS = re.compile(r"(?<!\\)(\\*+)<")
 _SPAN = re.compile(r"(?<!`)(`{1,8})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
 FENCE = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?P<mark>`{3,}|~{3,})(?P<info>[^\n`]*)\s*$")
-
-
-def visible(text: str) -> str:
-    """Without what a reader cannot see: terminal sequences, bidi and zero-width marks, control characters."""
-    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def defuse(markdown: str) -> str:

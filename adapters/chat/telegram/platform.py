@@ -18,10 +18,10 @@ from adapters.chat.telegram import inbound, refusals
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.drafts import DRAFT_SECONDS, Drafts
 from adapters.chat.telegram.poller import UPDATES, Sleep, delivery, poll
-from adapters.chat.telegram.render import message_fields
+from adapters.chat.telegram.render import caption_fields, message_fields, without_marks
 from adapters.chat.telegram.request import TROUBLE, Refused, Request
 from adapters.chat.telegram.split import split
-from core.model.chat import ChatEvent, Post, PostKey, PostRef, SignKind, ThreadRef
+from core.model.chat import ChatEvent, File, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
 from core.ports import CommandWord, HttpAnswer, Take
 from core.streaming import View
@@ -61,7 +61,9 @@ log = structlog.get_logger()
 
 
 class Telegram:
-    """Fulfils ChatPlatform, Signing, Streaming, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Filing, Reaching and Webhooked."""
+
+    takes_files = True
 
     def __init__(
         self,
@@ -217,23 +219,25 @@ class Telegram:
 
     async def post(self, thread: ThreadRef, post: Post, key: PostKey) -> PostRef:
         del key  # the Bot API has no key that makes a send happen once
-        fields = message_fields(post)
+        fields = message_fields(post) if post.file is None else caption_fields(post)
         if thread.root:
             fields["message_thread_id"] = int(thread.root)
         if post.silent:
             fields["disable_notification"] = True
         trouble: ChatError
         try:
-            message = await self._send("sendMessage", thread.chat, fields)
+            message = await self._send("sendMessage", thread.chat, fields, post.file)
             chat = str(self._moved.get(thread.chat, thread.chat))
             return PostRef(replace(thread, chat=chat), str(message["message_id"]))
         except TROUBLE as error:
-            trouble = refusals.sending_error(error)
+            trouble = refusals.sending_error(error) if post.file is None else refusals.filing_error(error)
         except (TypeError, KeyError):
             trouble = refusals.unreadable()
         raise trouble
 
     async def edit(self, ref: PostRef, post: Post) -> None:
+        if post.file is not None:
+            return  # a file stays as it was sent
         fields = message_fields(post)
         fields["message_id"] = int(ref.id)
         try:
@@ -252,12 +256,16 @@ class Telegram:
         """A private chat bears the id of the person; the Bot API lets no bot write first where they never met."""
         return ThreadRef(self.name, self.tenant, person)
 
-    async def _send(self, method: str, chat: str, fields: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    async def _send(  # JSON
+        self, method: str, chat: str, fields: dict[str, Any], file: File | None = None
+    ) -> Any:  # noqa: ANN401
         """Sent as it is; after a refusal that names a way out, once more that way."""
         while True:
             wanted = {name: value for name, value in fields.items() if name not in self._unknown}
             wanted["chat_id"] = self._moved.get(chat, _number(chat))
             try:
+                if file is not None:
+                    return await self._request.send_document(wanted, file.name, file.text.encode())
                 return await self._request.call(method, wanted, seconds=SEND_SECONDS)
             except Refused as error:
                 if error.retry_after:
@@ -276,9 +284,8 @@ class Telegram:
         elif unknown in OPTIONAL and unknown in sent:
             log.info("telegram.field_unknown", field=unknown)
             self._unknown.add(unknown)
-        elif refusals.is_about_entities(error) and "entities" in sent:
+        elif refusals.is_about_entities(error) and without_marks(fields):
             log.warning("telegram.formatting_refused", reason=error.description)
-            del fields["entities"]
         else:
             return False
         return True

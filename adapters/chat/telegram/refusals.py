@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapters.chat.telegram.request import Held, NotSent, Refused, ReplyLost, Trouble
-from core.model.errors import ChatBusy, ChatError, PostGone, SendFailed, SendUnknown
+from core.model.errors import ChatBusy, ChatError, FileRefused, PostGone, SendFailed, SendUnknown
 
 PATIENCE_SECONDS = 5.0
 """When the server asks to wait and does not say how long."""
@@ -39,6 +39,17 @@ def sending_error(error: Trouble) -> ChatError:
     if isinstance(error, NotSent):
         return SendFailed(f"Telegram cannot be reached ({error.message}).")
     return _refusal(error)
+
+
+def filing_error(error: Trouble) -> ChatError:
+    """What `post` raises for a file. Where it is the file that is refused, words may still be said."""
+    trouble = sending_error(error)
+    if not isinstance(error, Refused) or not trouble.is_final or error.status == 401:
+        return trouble
+    words = error.description.lower()
+    if any(part in words for part in FINAL) and not any(part in words for part in ("document", "docs")):
+        return trouble
+    return FileRefused(f"Telegram refuses the file: {error.description}.")
 
 
 def editing_error(error: Trouble) -> ChatError:

@@ -18,8 +18,10 @@ from telegram.constants import InlineKeyboardButtonLimit, InlineKeyboardMarkupLi
 from adapters.chat.telegram.literal import as_written
 from core.model.chat import Button, Post
 from core.model.codec import Json
+from core.model.visible import visible
 
 LIMIT = int(MessageLimit.MAX_TEXT_LENGTH)
+CAPTION = int(MessageLimit.CAPTION_LENGTH)
 ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
 LABEL = 40
 """Characters of a button's label that a phone shows."""
@@ -35,15 +37,6 @@ JOINER = "\u2060"
 CODE = frozenset({"code", "pre"})
 KINDS = frozenset({"bold", "italic", "underline", "strikethrough", "blockquote", "text_link", *CODE})
 
-CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ANSI: colours and cursor
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # ANSI: titles and links
-    r"|\x1b[@-_]?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"  # bidi and unseen
-    r"|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"  # joiners where they join nothing
-)
-SURROGATE = re.compile(r"[\ud800-\udfff]")
 MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")
 LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,32}")
 
@@ -69,19 +62,19 @@ class Rendered:
         return [_mark_json(each) for each in self.marks]
 
 
-def render(markdown: str) -> Rendered:
+def render(markdown: str, limit: int = LIMIT) -> Rendered:
     """What one message shows. What does not fit is cut at the end, with an ellipsis."""
     text, marks = render_whole(markdown)
-    if units(text) <= LIMIT:
+    if units(text) <= limit:
         return Rendered(text, marks)
-    text = text[: cut(text, LIMIT - 1)].rstrip() + "…"
+    text = text[: cut(text, limit - 1)].rstrip() + "…"
     return Rendered(text, _within(marks, units(text)))
 
 
 @lru_cache(maxsize=32)
 def render_whole(markdown: str) -> tuple[str, tuple[Mark, ...]]:
     """Of any length. Kept for a moment: a post is measured, then sent; a retry and an edit ask again."""
-    source = clean(markdown)
+    source = visible(markdown)
     text, found = _converted(source)
     if not _is_seen(text):
         text, found = (source.strip(), []) if _is_seen(source) else (EMPTY, [])
@@ -95,11 +88,6 @@ def _converted(source: str) -> tuple[str, list[telegramify_markdown.MessageEntit
         return source.rstrip(), []
     text, found = telegramify_markdown.convert(markdown, latex_escape=False, config=_symbols())
     return text.rstrip(), found
-
-
-def clean(text: str) -> str:
-    """Without terminal escapes, controls, and characters that turn or hide words."""
-    return SURROGATE.sub("\ufffd", CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def units(text: str) -> int:
@@ -150,7 +138,7 @@ def keyboard(rows: Iterable[Sequence[Button]]) -> dict[str, Json] | None:
 
 
 def _key(button: Button) -> Json:
-    label = clean(button.label).strip() or "…"
+    label = visible(button.label).strip() or "…"
     if len(label) > LABEL:
         label = label[: cut(label, LABEL - 1)] + "…"
     if button.url:
@@ -170,6 +158,26 @@ def message_fields(post: Post) -> dict[str, Json]:
     if markup is not None:
         fields["reply_markup"] = markup
     return fields
+
+
+def caption_fields(post: Post) -> dict[str, Json]:
+    """The fields of sendDocument, but for the file."""
+    fields: dict[str, Json] = {}
+    if post.text.strip():
+        shown = render(post.text, CAPTION)
+        fields = {"caption": shown.text, "caption_entities": shown.entities}
+    markup = keyboard(post.buttons)
+    return fields if markup is None else fields | {"reply_markup": markup}
+
+
+def without_marks(fields: dict[str, Json]) -> bool:
+    """The same fields, without entities and with what was code defused: it could ring now. False: there are none."""
+    for words, marks, limit in (("text", "entities", LIMIT), ("caption", "caption_entities", CAPTION)):
+        if fields.pop(marks, None):
+            text, _ = _defused(str(fields[words]), ())
+            fields[words] = text if units(text) <= limit else text[: cut(text, limit - 1)].rstrip() + "…"
+            return True
+    return False
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,11 @@ CALL_SECONDS = 20.0
 KEEP_ALIVE_SECONDS = 15.0
 """Shorter than servers keep an idle connection: a request on one that just closed has an unknown fate."""
 
+UPLOAD_SECONDS = 120.0
+"""A file; after that its fate is unknown."""
+
 CONNECTIONS = 100
+JSON = "application/json"
 
 
 class NotSent(NetworkError):
@@ -96,6 +100,12 @@ class Request(BaseRequest):
             status, payload = await self._exchange(method, body, seconds)
             return _result(status, payload)
 
+    async def send_document(self, fields: Mapping[str, Any], name: str, content: bytes) -> Any:  # noqa: ANN401 - JSON
+        """The message that holds it. Refused, NotSent or ReplyLost."""
+        with self._told():
+            status, payload = await self._exchange("sendDocument", _form(fields, name, content), UPLOAD_SECONDS)
+            return _result(status, payload)
+
     async def do_request(
         self,
         url: str,
@@ -136,12 +146,16 @@ class Request(BaseRequest):
             held = str(error)
         raise Held(held)
 
-    async def _exchange(self, method: str, body: bytes, seconds: float) -> tuple[int, bytes]:
+    async def _exchange(self, method: str, body: bytes | aiohttp.MultipartWriter, seconds: float) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
         trouble: TelegramError
         try:
             async with self._open().post(
-                self._root + method, data=body, timeout=timeout, allow_redirects=False
+                self._root + method,
+                data=body,
+                headers={"Content-Type": JSON if isinstance(body, bytes) else body.content_type},
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
@@ -154,7 +168,6 @@ class Request(BaseRequest):
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS),
-                headers={"Content-Type": "application/json"},
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
@@ -164,6 +177,17 @@ def _cause(error: BaseException) -> str:
     """The kind of an error, and what the operating system said; never its text, which may hold the address."""
     reason = error.strerror if isinstance(error, OSError) else None
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+
+
+def _form(fields: Mapping[str, Any], name: str, content: bytes) -> aiohttp.MultipartWriter:
+    """https://core.telegram.org/bots/api#sending-files"""
+    form = aiohttp.FormData()
+    for field, value in fields.items():
+        form.add_field(field, value if isinstance(value, str) else json.dumps(value))
+    form.add_field("document", content, filename=name, content_type="text/plain; charset=utf-8")
+    made = form()
+    assert isinstance(made, aiohttp.MultipartWriter)
+    return made
 
 
 def _result(status: int, payload: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -184,7 +184,7 @@ async def test_an_agent_cannot_steer_the_terminal(tmp_path: Path) -> None:
     async with Seat(tmp_path).open() as seat:
         await seat.console.post(MAIN, Post("a\x1b]0;title\x07b\x9bc\tok"), PostKey("reply:1"))
 
-    assert seat.written == ["[main] a]0;titlebc\tok"]
+    assert seat.written == ["[main] ab\tok"]
 
 
 async def test_quit_ends_the_talk(tmp_path: Path) -> None:

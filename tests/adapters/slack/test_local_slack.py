@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from adapters.chat.slack.config import SlackConfig
 from adapters.chat.slack.platform import Slack
-from core.model.chat import Button, ButtonToken, Post, PostKey, PostRef, Pressed, Said, SignKind, ThreadRef
+from core.model.chat import FILE, Button, ButtonToken, File, Post, PostKey, PostRef, Pressed, Said, SignKind, ThreadRef
 from core.model.errors import PostGone
 from tests.adapters.slack.conftest import COMMANDS, Inbox, listening, serving
 from tests.fakes.local_slack import ANA, BINARY, BOT, CHANNEL, DIRECT, TEAM, LocalSlack, free_port
@@ -154,3 +154,18 @@ async def test_a_post_is_found_by_its_key_though_this_server_keeps_no_metadata(t
     assert await platform.find(thread, PostKey("c")) is None
     with pytest.raises(PostGone):
         await platform.edit(PostRef(thread, "1.1"), Post("x"))
+
+
+async def test_a_file_stands_in_its_thread_and_is_found(server: LocalSlack, talk: tuple[Slack, Inbox]) -> None:
+    platform, _ = talk
+    root = await platform.post(ThreadRef("slack", TEAM, CHANNEL), Post("in brief"), PostKey("reply:5"))
+    thread, key = ThreadRef("slack", TEAM, CHANNEL, root.id), PostKey(f"reply:5{FILE}")
+
+    ref = await platform.post(thread, Post("", file=File("answer.md", "# Grüße\n" * 3000)), key)
+
+    [message] = [each for each in await server.messages() if each.get("files")]
+    [file] = message["files"]
+    assert (message["thread_ts"], file["id"], file["title"]) == (root.id, ref.id, "answer.md")
+    assert file["size"] == len(("# Grüße\n" * 3000).encode())
+    assert await platform.find(thread, key) == ref
+    assert await platform.find(thread, PostKey(f"reply:6{FILE}")) is None

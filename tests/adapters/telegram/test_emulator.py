@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.platform import Telegram
-from core.model.chat import Button, ButtonToken, Delivery, Post, PostKey, Pressed, Said, SignKind
+from core.model.chat import Button, ButtonToken, Delivery, File, Post, PostKey, Pressed, Said, SignKind, ThreadRef
 from core.model.errors import StoreError
 from tests.adapters.telegram.conftest import COMMANDS
 
@@ -184,6 +184,20 @@ async def test_posts_edits_presses_and_signs(emulator: Emulator) -> None:
     await platform.close()
 
     assert (pressed.token, pressed.post) == ("tok", ref)
+
+
+async def test_a_file_is_taken_with_what_stands_beside_it(emulator: Emulator) -> None:
+    platform = Telegram(TelegramConfig(token=SecretStr(emulator.token), api_base=emulator.base), COMMANDS)
+    await platform.connect()
+    thread = ThreadRef("telegram", platform.tenant, "11")
+
+    whole = Post("*again* @durov", silent=True, file=File("DEMO-1.diff", "+ Grüße 😀\n" * 9000))
+    first = await platform.post(thread, whole, PostKey("k#file"))
+    second = await platform.post(thread, Post("", file=whole.file), PostKey("l#file"))
+    await platform.close()
+
+    assert first.id.isdecimal()
+    assert first.id != second.id
 
 
 async def test_the_webhook_is_called_with_its_secret_and_what_waited_comes_at_once(emulator: Emulator) -> None:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.chat.telegram.literal import as_written
-from adapters.chat.telegram.render import EMPTY, Mark, Rendered, clean, cut, keyboard, message_fields, render, units
+from adapters.chat.telegram.render import EMPTY, Mark, Rendered, cut, keyboard, message_fields, render, units
 from core.model.chat import Button, ButtonToken, Post
 
 pytest.importorskip("tdjson", reason="tdjson has no wheel for this machine")
@@ -168,8 +168,8 @@ HOSTILE = (
 
 
 def test_terminal_codes_and_unseen_characters_are_gone() -> None:
-    assert clean(HOSTILE) == "red x evil zw ab \nok \ufffd"
-    assert clean("👨\u200d💻 \u0645\u06cc\u200c\u062e\u0648") == "👨\u200d💻 \u0645\u06cc\u200c\u062e\u0648"
+    assert render(HOSTILE).text == "red x evil zw ab\nok \ufffd"
+    assert render("👨\u200d💻 \u0645\u06cc\u200c\u062e\u0648").text == "👨\u200d💻 \u0645\u06cc\u200c\u062e\u0648"
 
 
 def test_a_text_over_the_limit_ends_in_an_ellipsis() -> None:

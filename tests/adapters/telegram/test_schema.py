@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.platform import Telegram
-from core.model.chat import Button, ButtonToken, Person, Post, PostKey, SignKind, Style, ThreadRef
+from core.model.chat import Button, ButtonToken, File, Person, Post, PostKey, SignKind, Style, ThreadRef
 from core.streaming import View
 from tests.adapters.telegram.conftest import COMMANDS
 from tests.fakes import bot_api_schema
@@ -54,6 +54,7 @@ async def test_every_request_holds_what_the_bot_api_knows(schema: dict[str, Any]
         thread = ThreadRef("telegram", telegram.tenant, "-100", "7")
         ref = await telegram.post(thread, Post(RICH, rows, silent=True), PostKey("ask:1"))
         await telegram.edit(ref, Post("done"))
+        await telegram.post(thread, Post("*again*", rows, silent=True, file=File("a.md", RICH)), PostKey("ask:1#file"))
         for kind in SignKind:
             await telegram.sign(thread, ref.id, kind)
         await telegram.answer_press("press-1", "Noted")
@@ -64,6 +65,7 @@ async def test_every_request_holds_what_the_bot_api_knows(schema: dict[str, Any]
     bot_api_schema.check(server)
     asked = {each.method for each in server.calls}
     assert asked >= {"getMe", "setMyCommands", "setWebhook", "deleteWebhook", "sendMessage", "editMessageText"}
+    assert "sendDocument" in asked
     assert asked >= {"setMessageReaction", "sendChatAction", "answerCallbackQuery", "sendMessageDraft"}
 
 

@@ -35,7 +35,7 @@ def verify(url: str) -> ssl.SSLContext | bool:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-BREATH_SECONDS = 0.005
+BREATH_SECONDS = 0.002
 
 
 class Breath:

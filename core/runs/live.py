@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from core.model.chat import PostKey
-from core.model.events import AgentEvent
+from core.model.events import AgentEvent, TextSaid
 from core.model.work import Run, RunId
 from core.ports import Clock
 from core.posts import Posts
@@ -61,13 +61,14 @@ class Live:
     ) -> T:
         """Await the turn, folding its events into the anchor. StoppedError if `stop` was called meanwhile.
 
-        Where the platform streams, that tells each step, and the anchor follows with the clock.
+        Where the platform streams, that tells each step, and the anchor follows with the clock. Words change nothing
+        in it, and a model says dozens of pieces a second.
         """
 
         def note(event: AgentEvent) -> None:
             self._progress[run.id] = self.progress(run.id).after(event, self._clock.now())
             self._streams.hear(run.id, event, self.progress(run.id))
-            if not self._streams.shows(run.id):
+            if not isinstance(event, TextSaid) and not self._streams.shows(run.id):
                 self._show(run)
 
         self._runs[run.id] = run

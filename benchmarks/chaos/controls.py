@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -15,11 +15,16 @@ ACK_SECONDS = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`ops`: where lives end, so that it is seen soon."""
+    """`ops`: where lives end, so that it is seen soon. `shows`: what a fault that it leads to holds."""
 
     about: str
     install: Callable[[], None]
     ops: tuple[tuple[str, str], ...]
+    shows: str
+
+    def is_seen(self, faults: Iterable[str]) -> bool:
+        """For its own reason: a machine that is slow finds faults too."""
+        return any(self.shows in each for each in faults)
 
 
 def install(name: str) -> None:
@@ -78,15 +83,18 @@ CONTROLS: Mapping[str, Control] = {
         "acknowledges a delivery before it commits it",
         _ack_first,
         (("slack.take", "before"), ("telegram.take", "before"), ("store.accept", "before")),
+        "acknowledged and lost",
     ),
     "no-post-key": Control(
         "posts under another key each time",
         _no_post_key,
         (("http chat.postMessage", "after"), ("slack.post", "after")),
+        "a second post on Slack",
     ),
     "forget-attempt": Control(
         "forgets that a turn was begun",
         _forget_attempt,
         (("command.turn", "after"), ("child bwrap", "after")),
+        "times on",
     ),
 }

@@ -42,6 +42,7 @@ class Plan:
 
     `control`: the fault that is built in, empty: none. `ops`: operations at which every life ends, none: at any.
     `by_calls`: lives end at system calls. `restarts`: the part of them in which the database's server is restarted.
+    `patience`: seconds, the most that everything may take to come to rest.
     """
 
     seed: int
@@ -51,6 +52,7 @@ class Plan:
     ops: Sequence[tuple[str, str]] = ()
     by_calls: bool = False
     restarts: float = 0.0
+    patience: float = 60.0
 
     @property
     def name(self) -> str:
@@ -125,6 +127,11 @@ class Report:
         self.found += other.found
         self.faults += other.faults
 
+    def verdict(self) -> list[str]:
+        """What went wrong, slowness too."""
+        slow = f"all that was cut had gone on only {self.resumed_seconds:.1f} s after a start"
+        return self.faults + [slow] * (self.resumed_seconds > RECOVERY_SECONDS)
+
     def table(self) -> str:
         ops, states = {(op, phase) for op, phase, _ in self.points}, {state for *_, state in self.points}
         total = {name: sum(getattr(each, name) for each in self.found) for name in ("said", "runs", "pulls", "posts")}
@@ -149,10 +156,10 @@ class Report:
             ("slowest start until up, seconds", round(self.up_seconds, 1)),
             ("slowest start until all that was cut had gone on, seconds", round(self.resumed_seconds, 1)),
             ("slowest start until everything was done, seconds", round(self.done_seconds, 1)),
-            ("faults", len(self.faults)),
+            ("faults", len(self.verdict())),
         ]
         return "\n".join(
-            ["| | |", "|---|---|", *(f"| {name} | {number:,} |" for name, number in rows), "", *self.faults]
+            ["| | |", "|---|---|", *(f"| {name} | {number:,} |" for name, number in rows), "", *self.verdict()]
         )
 
     def by_operation(self) -> str:

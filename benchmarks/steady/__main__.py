@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ async def steady(folder: Path, plan: Plan) -> tuple[Measured, Loop]:
             await around.slack.say("C0WORK", OWNER, room)
             await around.slack.wait_for(lambda: any("SHOP" in each.markdown for each in around.slack.posts))
             await asyncio.sleep(SETTLE_SECONDS)
+            os.kill(bot.pid, signal.SIGUSR1)
             measured = await Load(around, rate=plan.rate, runs=plan.runs, seed=plan.seed).run(plan.seconds)
             await asyncio.sleep(2.0)
         finally:

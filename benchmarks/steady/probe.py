@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import signal
 import sys
 import threading
 import traceback
@@ -43,7 +44,14 @@ class Probe:
         self._collecting = self._collected = 0.0
         gc.callbacks.append(self._on_garbage)
 
+    def begin(self) -> None:
+        """What was until now does not count: the start, before anybody is served."""
+        self._began = perf_counter()
+        self._beats.clear()
+        self._late.clear()
+
     async def beat(self) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.begin)
         threading.Thread(target=self._look_on, daemon=True, name="probe").start()
         self._last = perf_counter()
         self._spent, self._waits = self._schedstat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -120,6 +121,7 @@ class Slack:
         tidying = asyncio.ensure_future(self._live_views.sweep())
         try:
             if self._config.mode == "socket":
+                await asyncio.to_thread(import_module, "adapters.chat.slack.socketmode")  # Bolt's takes a while
                 from adapters.chat.slack import socketmode  # noqa: PLC0415 - imported when used
 
                 sockets = self._circuits.circuit("slack.socket", "Slack's Socket Mode")

@@ -75,7 +75,7 @@ def build(  # each may be replaced by a test or by the demo
     alerts = Alerts(clock, tally)
     posts = Posts(store, chats, clock, redact, QuietHours(store, clock, config.time_zone), tally)
     posts.watched_by(alerts, tracer)
-    live = Live(posts, clock, Streams(chats, clock, redact))
+    live = Live(posts, clock, Streams(chats, clock, redact), redact)
     signs = Signs(chats)
     workspaces = GitWorkspaces(config.data, clock)
     runs = RunDesk(

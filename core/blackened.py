@@ -1,11 +1,26 @@
-"""A post without secrets, before anything else is made of it."""
+"""Posts and events without secrets, before anything else is made of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from core.model.chat import Post
+from core.model.events import ActionBegan, AgentEvent, PlanShown
 from core.ports import Redact
+
+LONGEST_TITLE = 2000
+"""Characters of what an agent names that are looked through; far fewer are shown."""
+
+
+def titles_blackened(event: AgentEvent, redact: Redact) -> AgentEvent:
+    """What is cut to be shown: a secret that is cut in two would not be known any more."""
+    match event:
+        case ActionBegan(title=title):
+            return replace(event, title=redact(title[:LONGEST_TITLE]))
+        case PlanShown(entries):
+            return PlanShown(tuple((redact(words[:LONGEST_TITLE]), done) for words, done in entries))
+        case _:
+            return event
 
 
 def blackened(post: Post, redact: Redact) -> Post:

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from core.blackened import titles_blackened
 from core.model.chat import PostKey
 from core.model.events import AgentEvent, TextSaid
 from core.model.work import Run, RunId
-from core.ports import Clock
+from core.ports import Clock, Redact
 from core.posts import Posts
 from core.runs.progress import Progress, anchor_post
 from core.runs.streams import Streams
@@ -32,8 +33,10 @@ class StoppedError(Exception):
 class Live:
     """One entry for each turn that an agent of this process is taking."""
 
-    def __init__(self, posts: Posts, clock: Clock, streams: Streams | None = None) -> None:
-        self._posts, self._clock = posts, clock
+    def __init__(
+        self, posts: Posts, clock: Clock, streams: Streams | None = None, redact: Redact | None = None
+    ) -> None:
+        self._posts, self._clock, self._redact = posts, clock, redact or str
         self._streams = streams or Streams({}, clock)
         self._runs: dict[RunId, Run] = {}
         self._progress: dict[RunId, Progress] = {}
@@ -66,6 +69,7 @@ class Live:
         """
 
         def note(event: AgentEvent) -> None:
+            event = titles_blackened(event, self._redact)
             self._progress[run.id] = self.progress(run.id).after(event, self._clock.now())
             self._streams.hear(run.id, event, self.progress(run.id))
             if not isinstance(event, TextSaid) and not self._streams.shows(run.id):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
-from core.model.events import ActionBegan, SessionNamed, TurnAsk, TurnResult
+from core.model.events import ActionBegan, PlanShown, SessionNamed, TurnAsk, TurnResult
 from core.model.work import RunId
 from core.ports import Note
 from core.runs.live import TICK_SECONDS, Live, StoppedError
+from core.runs.progress import TITLE_LENGTH
 from tests.fakes.agent import for_ever
 from tests.whole import WholeBot
 
@@ -122,3 +124,22 @@ async def test_what_an_agent_does_is_shown_as_it_happens(bot: WholeBot) -> None:
     await bot.quiet()
 
     assert "**COMPLETED**" in next(each.text for each in bot.platform.posts if each.key.startswith("anchor:"))
+
+
+async def test_a_secret_that_a_title_would_cut_in_two_is_black(bot: WholeBot) -> None:
+    await bot.linked()
+    await bot.ask("Mend it")
+    secret = uuid4().hex
+    run = await bot.only_run()
+    live = Live(bot.posts, bot.clock, redact=lambda text: text.replace(secret, "█"))
+    long = f"curl {'a' * (TITLE_LENGTH - 20)} {secret}"
+
+    async def turn(note: Note) -> None:
+        note(ActionBegan("1", long))
+        note(PlanShown(((long, False),)))
+
+    await live.take(run, turn)
+
+    shown = live.progress(run.id)
+    assert [each.title[-1] for each in shown.actions] == ["█"]
+    assert [words[-1] for words, _ in shown.plan] == ["█"]

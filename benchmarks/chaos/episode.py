@@ -34,6 +34,7 @@ CROWD = 6
 """People at once."""
 CONTROL_LIVES, CONTROL_EPISODES, CONTROL_SECONDS = 10, 10, 6.0
 """In each episode, and how many there may be; what such a build has lost is not waited for any longer."""
+LAST_LIVES = 3
 TRIES = 50
 """Of a start that is refused."""
 
@@ -120,8 +121,7 @@ async def play(plan: Plan, site: Site, report: Report) -> None:
         report.done_seconds = max(report.done_seconds, done)
     except TimeoutError as error:
         faults.append(f"never at rest: {error}")
-    if code := await site.stop():
-        faults.append(f"the last life ended with {code}")
+    faults += await _end(site)
     found = look(site.around, ledger, read(site.ask))
     report.found.append(found)
     report.faults += [f"[{plan.name}] {each}" for each in (*faults, *found.faults)]
@@ -182,6 +182,19 @@ async def _recover(site: Site, talks: Sequence[asyncio.Task[None]], patience: fl
     done = monotonic() - began
     await asyncio.sleep(QUIET_SECONDS)
     return resumed, done
+
+
+async def _end(site: Site) -> list[str]:
+    """Cleanly; and again where the bot was about to say something of its own, an alert perhaps. What went wrong."""
+    for _ in range(LAST_LIVES):
+        if code := await site.stop():
+            return [f"the last life ended with {code}"]
+        if not at_rest(site.ask):
+            break
+        await site.start()
+        with suppress(TimeoutError):
+            await until(lambda: not at_rest(site.ask))
+    return []
 
 
 def _stuck(site: Site, cut: Mapping[str, str]) -> list[str]:

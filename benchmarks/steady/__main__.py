@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.steady.agents import make_talkative
+from benchmarks.steady.agents import PIECE_SECONDS, make_talkative
 from benchmarks.steady.load import Load, Measured, people
 from tests.end_to_end.stage import OWNER, REPO, stage
 
@@ -70,12 +70,13 @@ class Plan:
     rate: float = RATE
     runs: int = RUNS
     late: float = LATE_MS
+    pause: float = PIECE_SECONDS
 
 
 async def steady(folder: Path, plan: Plan) -> tuple[Measured, Loop]:
     async with stage(folder) as around:
         around.more |= {"access": {"owners": [f"slack:{OWNER}"], "people": list(people())}}
-        make_talkative(around.llm)
+        make_talkative(around.llm, plan.pause)
         bot = around.bot("slack", slack_mode=plan.mode)
         report = folder / "probe.json"
         bot.program = ("-m", "benchmarks.steady.probe", str(report), str(plan.late))

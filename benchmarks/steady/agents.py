@@ -21,19 +21,19 @@ ANSWER = "**Done.**\n\n" + "".join(f"- `function_{number}` returns {number} time
 ASKED = re.compile(r"Change (n\d+)")
 
 
-async def paced(inner: AsyncIterator[str]) -> AsyncIterator[str]:
+async def paced(inner: AsyncIterator[str], pause: float) -> AsyncIterator[str]:
     async for each in inner:
         yield each
         if "delta" in each:
-            await asyncio.sleep(PIECE_SECONDS)
+            await asyncio.sleep(pause)
 
 
-def make_talkative(llm: FakeLLM) -> None:
-    """Its replies come piece by piece."""
+def make_talkative(llm: FakeLLM, pause: float = PIECE_SECONDS) -> None:
+    """Its words come piece by piece, `pause` seconds apart."""
     plain = llm._anthropic_chunks  # noqa: SLF001 - ours as well
 
     def chunks(reply: Reply) -> AsyncIterator[str]:
-        return paced(plain(reply)) if reply.text else plain(reply)
+        return paced(plain(reply), pause) if reply.text else plain(reply)
 
     llm._anthropic_chunks = chunks  # type: ignore[method-assign] # noqa: SLF001
     llm.always = work

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,10 +51,12 @@ async def test_a_few_seconds_of_a_busy_workspace(mode: str, tmp_path: Path) -> N
 
 def hours(**slopes: float) -> Sequence[Vitals]:
     """Two hours, one sample a minute; what is named grows by so much in an hour."""
-    grown = (
-        {name: getattr(QUIET, name) + slope * minute / 60 for name, slope in slopes.items()} for minute in range(121)
-    )
-    return [replace(QUIET, at=minute * 60.0, **each) for minute, each in enumerate(grown)]
+    return [_after(minute, slopes) for minute in range(121)]
+
+
+def _after(minute: int, slopes: Mapping[str, float]) -> Vitals:
+    grown: dict[str, Any] = {name: getattr(QUIET, name) + each * minute / 60 for name, each in slopes.items()}
+    return replace(QUIET, at=minute * 60.0, **grown)
 
 
 def test_memory_that_grows_is_seen_and_a_peak_is_not() -> None:

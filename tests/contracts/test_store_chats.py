@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.store import DatabaseStore
+from adapters.store.parts import projects
 from core.model.chat import Cause, ChatRef, Person, ThreadRef
 from core.model.errors import NotFound
 from core.model.work import (
@@ -197,7 +198,11 @@ async def test_tasks_are_numbered_in_their_project(store: DatabaseStore) -> None
     assert await store.task(TaskKey("DEMO-3")) is None
 
 
-async def test_the_tenth_task_comes_after_the_second(store: DatabaseStore) -> None:
+@pytest.mark.parametrize("page", [500, 11, 4])
+async def test_the_tenth_task_comes_after_the_second(
+    page: int, store: DatabaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "PAGE", page)
     await store.add_project(PROJECT, Cause("c1"))
     for n in range(11):
         await store.add_task(DEMO, "x", ANNA, NOW, Cause(f"t{n}"))

@@ -15,6 +15,8 @@ from core.model.errors import NotFound
 from core.model.work import Project, ProjectKey, PullRequest, PullState, Task, TaskKey, TaskState
 from core.ports import PullDraft
 
+PAGE = 500
+
 
 class ProjectPart(Part):
     async def projects(self) -> list[Project]:
@@ -47,8 +49,15 @@ class ProjectPart(Part):
         return project
 
     async def tasks(self, project: ProjectKey) -> list[Task]:
-        """By number."""
-        return [task_of(row) for row in await self._rows(models.TaskRow.filter(project=project).order_by("number"))]
+        """By number. A page at a time: making values of some thousand rows at once would hold up the event loop."""
+        known: list[Task] = []
+        last, is_more = 0, True
+        while is_more:
+            page = models.TaskRow.filter(project=project, number__gt=last).order_by("number").limit(PAGE)
+            rows = await self._rows(page)
+            known += map(task_of, rows)
+            last, is_more = rows[-1].number if rows else 0, len(rows) == PAGE
+        return known
 
     async def task(self, key: TaskKey) -> Task | None:
         row = await self._first(models.TaskRow.filter(key=key))

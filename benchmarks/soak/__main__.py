@@ -82,9 +82,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--warm", type=float, default=20, help="minutes that are not judged")
     parser.add_argument("--every", type=float, default=30, help="seconds between two samples")
+    parser.add_argument("--pace", type=float, default=1.0, help="light messages in a second")
+    parser.add_argument("--gap", type=float, default=12.0, help="seconds between two runs")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    plan = Plan(asked.minutes * 60, asked.warm * 60, asked.every, asked.seed)
+    plan = Plan(asked.minutes * 60, asked.warm * 60, asked.every, asked.seed, asked.pace, asked.gap)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         samples, counts = asyncio.run(soak(Path(folder), plan, lambda line: print(line, file=sys.stderr, flush=True)))
     verdict = judge(samples[:-1], plan.warm)

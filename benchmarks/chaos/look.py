@@ -12,7 +12,7 @@ from uuid import uuid5
 
 from adapters.chat.slack.platform import NAMES
 from benchmarks.chaos.people import Ledger, Spoken
-from benchmarks.chaos.state import Ask
+from benchmarks.chaos.state import Ask, is_behind
 from benchmarks.chaos.world import MARK, TOOK, World
 from tests.repositories import files_on, git
 
@@ -179,7 +179,9 @@ def _times(spoken: Spoken, files: dict[str, bytes]) -> int:
 
 def _outbox(books: Books) -> Iterator[str]:
     told = {key.removeprefix(LOST) for key, *_ in books.posts if key.startswith(LOST)}
-    for key, _, state, version, shown, ref, opens in books.posts:
+    for key, thread, state, version, shown, ref, opens in books.posts:
+        if is_behind(state, thread) and shown and ref and not opens:
+            continue
         if state == "rejected" and (key in told or key.startswith(LOST)):
             continue  # people were told; a notice of that has no notice of its own
         if state != "sent" or shown < version or not ref or opens:
@@ -221,7 +223,8 @@ def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
     notices = Counter(thread for key, thread, *_ in books.posts if key.startswith(LOST))
     for thread, times in notices.items():
         shown = sum(NOTICE in each.text for each in news if _thread(world, each) == thread)
-        if shown < times:
+        is_known = any(key.startswith(f"alert:post_lost:{thread.rpartition(':')[0]}:") for key, *_ in books.posts)
+        if shown < times and not is_known:
             yield f"{times} notices of what may be lost in {thread}, and {shown} of them there"
     labels = [each for each in news if each.text.startswith(LABEL)]
     for post, place in zip(news, places, strict=True):

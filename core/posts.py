@@ -165,12 +165,12 @@ class Posts:
 
 def _parts(platform: ChatPlatform, post: Post) -> list[tuple[str, Post]]:
     """What is sent, in order, each with the end of its key: the whole, or what is long of it as a file."""
-    whole, other = joined(post), _as_object(platform)
-    can_file = isinstance(other, Filing) and other.takes_files
-    if not can_file or len(whole.text) <= MOST_CHARACTERS:
-        pieces = platform.split(whole)
-        if not can_file or len(pieces) <= MOST_PIECES:
-            return _numbered(pieces)
+    whole = joined(post)
+    if len(whole.text) <= MOST_CHARACTERS and len(pieces := platform.split(whole)) <= MOST_PIECES:
+        return _numbered(pieces)
+    other = _as_object(platform)
+    if not (isinstance(other, Filing) and other.takes_files):
+        return _numbered(platform.split(whole))
     pieces = platform.split(in_brief(post))
     if len(pieces) > MOST_PIECES:  # what stands around the file is long itself
         post = whole

@@ -47,12 +47,16 @@ class Room:
         """One that heads its thread: of those that hold up the most urgent, the most urgent, then the oldest."""
         if not self.posts:
             return None
-        lines = self.posts.values()
+        lines = iter(self.posts.values())
+        if len(self.posts) == 1:
+            return next(lines)[0]
         line = min(lines, key=lambda each: (min(post.priority for post in each), each[0].priority, each[0].seq))
         return line[0]
 
     def wait_to_post(self, row: Outgoing, now: datetime) -> float:
         """Seconds; only what shows progress, and holds up nothing else, waits for the pace."""
+        if row.priority is not Priority.PROGRESS:
+            return 0.0
         is_urgent = any(each.priority is not Priority.PROGRESS for each in self.posts[row.thread])
         return 0.0 if is_urgent else self.pace.wait(now, ANCHOR_AHEAD_SECONDS)
 

@@ -46,6 +46,7 @@ class Sender:
         self._group: asyncio.TaskGroup | None = None
         self.settling: set[PostKey] = set()
         """Keys whose last words are being committed: no progress may come after them."""
+        self._busy = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.on_opened: Opened | None = None
@@ -117,6 +118,7 @@ class Sender:
         if room.is_busy or self._group is None:
             return
         room.is_busy = True
+        self._busy += 1
         self._quiet.clear()
         self._group.create_task(self._serve(ref, room))
 
@@ -134,7 +136,8 @@ class Sender:
                     await self._send(platform, room, row)
         finally:
             room.is_busy = False
-            if not any(each.is_busy for each in self._rooms.values()):
+            self._busy -= 1
+            if not self._busy:
                 self._quiet.set()
 
     async def _rest(self, room: Room, seconds: float) -> None:

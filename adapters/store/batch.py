@@ -216,4 +216,4 @@ def _armed(button: Button, left: dict[str, list[ButtonToken]]) -> Button:
 
 
 def arm_all(posts: Sequence[Outgoing]) -> list[Outgoing]:
-    return [replace(each, post=arm(each.post)) for each in posts]
+    return [replace(each, post=arm(each.post)) if each.post.buttons else each for each in posts]

@@ -108,7 +108,7 @@ async def test_each_question_about_a_cut_turn_takes_an_answer_of_its_own(bot: Wh
     await bot.agent.began.wait()
     await bot.restart()
     await bot.quiet()
-    bot.store.begin_turn = begin_and_die  # type: ignore[method-assign]
+    bot.store.begin_turn = begin_and_die  # type: ignore[method-assign, assignment]
     await bot.platform.press("Resume")
     await died.wait()
 

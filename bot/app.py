@@ -25,6 +25,7 @@ from core.owners import Owners
 from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandbox, Store, Webhooked
 from core.posts import Posts
 from core.runs.live import Live
+from core.runs.restarts import Restarts
 from core.signs import Signs
 from core.tidying import Tidying
 from core.watch import Watch
@@ -58,6 +59,7 @@ class App:
     health: Health
     owners: Owners
     watch: Watch
+    restarts: Restarts
     tidying: Tidying
     tracer: Tracer
 
@@ -68,6 +70,7 @@ class App:
         try:
             await self._end_leftovers()
             await self.inbox.remind()
+            await self.restarts.take_stock()
             return await self._run(main)
         finally:
             await self.signs.close()
@@ -101,6 +104,7 @@ class App:
                         tick(self.desk.digests.due, self.tidying.tidy),
                         self.owners.work(),
                         self.watch.work(),
+                        self.restarts.work(),
                         beat(self.health.tally),
                     )
                 ]
@@ -121,7 +125,6 @@ class App:
         await self.desk.runs.recover()
         self.desk.runs.free()
         gc.freeze()  # modules stay; looking through them for garbage again and again holds the loop up
-        gc.enable()
         log.info("engine.ready")
 
     async def _attend(self, platform: ChatPlatform) -> None:
@@ -198,7 +201,6 @@ async def until_signalled() -> int:
 def run(config: Config) -> int:
     """`patchbay run`: until it is signalled. BotError when it cannot start."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.disable()  # until all is imported, see `_launch`
     return run_loop(_serve(config))
 
 

@@ -38,6 +38,7 @@ from core.quiet import QuietHours
 from core.runs.desk import RunDesk
 from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
+from core.runs.restarts import Restarts
 from core.runs.steps import RunSteps
 from core.runs.streams import Streams
 from core.signs import Signs
@@ -106,6 +107,7 @@ def build(  # each may be replaced by a test or by the demo
         redact=redact,
         meter=tally,
     )
+    restarts = Restarts(store, posts, chats, agents, steps.cut_cards, clock, config.time_zone)
     digests = Digests(store, engine, posts, clock)
     desk = Desk(
         store=store,
@@ -144,6 +146,7 @@ def build(  # each may be replaced by a test or by the demo
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
         owners=Owners(alerts, posts, store, chats, owners, clock),
         watch=watch,
+        restarts=restarts,
         tracer=tracer,
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )

@@ -50,6 +50,7 @@ from core.model.work import (
     Work,
     WorkId,
 )
+from core.watchers import Lives
 
 T = TypeVar("T")
 
@@ -608,7 +609,7 @@ class DigestPlans(Protocol):
         """False: it is no longer as `plan` says (changed, dropped, or advanced by another)."""
 
 
-class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Protocol):
+class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, Protocol):
     """What must outlive a restart. It settles races by returning what stands."""
 
     async def open(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 
 class Circuit(Protocol):
@@ -21,6 +22,25 @@ class Circuit(Protocol):
 
     def failed(self, why: str) -> None:
         """An outage. May be told outside of an attempt, by who waits for the service in a way of his own."""
+
+
+class Lives(Protocol):
+    """Since when the bot is away, known after it has come back."""
+
+    async def beat(self, at: datetime) -> None:
+        """It is alive."""
+
+    async def last_beat(self) -> datetime | None:
+        """None: it never was."""
+
+
+@runtime_checkable
+class Forgetting(Protocol):
+    """A platform that drops presses which the bot does not fetch in time, and tells nobody."""
+
+    @property
+    def press_seconds(self) -> float:
+        """How long it keeps them."""
 
 
 class Circuits(Protocol):

@@ -23,6 +23,7 @@ from core.quiet import QuietHours
 from core.runs.desk import RunDesk
 from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
+from core.runs.restarts import Restarts
 from core.runs.steps import RunSteps
 from core.signs import Signs
 from tests.databases import sqlite_store
@@ -104,6 +105,9 @@ class WholeBot:
             self.alerts,
             zone="Europe/Berlin",
         )
+        self.restarts = Restarts(
+            self.store, self.posts, platforms, self.agents, self.steps.cut_cards, self.clock, "Europe/Berlin"
+        )
         self.digests = Digests(self.store, self.engine, self.posts, self.clock)
         self.desk = Desk(
             self.store,
@@ -123,10 +127,11 @@ class WholeBot:
         self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
 
     async def start(self) -> None:
+        await self.restarts.take_stock()
         await self.engine.launch({RUN_FLOW: RunFlow(self.steps), DIGEST_FLOW: self.digests.flow})
         self._tasks = [
             asyncio.create_task(each)
-            for each in (self.inbox.work(), self.posts.work(), self.runs.work(), self.live.tick())
+            for each in (self.inbox.work(), self.posts.work(), self.runs.work(), self.live.tick(), self.restarts.work())
         ]
         await asyncio.sleep(0)
         for each in (self.platform, *self.others):

@@ -14,6 +14,7 @@ from adapters.store.known import Known
 from adapters.store.parts.chats import ChatPart
 from adapters.store.parts.digests import DigestPart
 from adapters.store.parts.inboxes import InboxPart
+from adapters.store.parts.lives import LifePart
 from adapters.store.parts.outboxes import OutboxPart
 from adapters.store.parts.projects import ProjectPart, PullPart
 from adapters.store.parts.runs import RunPart
@@ -30,7 +31,9 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class DatabaseStore(InboxPart, OutboxPart, ChatPart, ProjectPart, PullPart, RunPart, TurnPart, WorkPart, DigestPart):
+class DatabaseStore(
+    InboxPart, OutboxPart, ChatPart, ProjectPart, PullPart, RunPart, TurnPart, WorkPart, DigestPart, LifePart
+):
     """`url` None or empty: a SQLite file in `data`, which is made if need be. `node` owns the runs begun here."""
 
     def __init__(

@@ -83,6 +83,9 @@ async def new(_ask: str, scene: Scene, desk: Desk) -> Reply:
 
 
 async def resume(ask: str, scene: Scene, desk: Desk) -> Reply:
+    if ask == "all":
+        count = await desk.runs.resume_all(scene.thread.room)
+        return say(f"▸ Going on with {count} of them." if count else "None of them waits any more.")
     run = await run_by_id(ask, scene, desk)
     await desk.runs.decide(run.id, WordKind.RESUME)
     return say("▸ Going on.")

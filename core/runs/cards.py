@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.model.chat import Button, Post, Style
-from core.model.work import Run
+from core.model.chat import Button, Post, PostKey, Style
+from core.model.work import Run, RunId
 from core.runs.outcome import Outcome, OutcomeKind, question_post
 from core.runs.progress import elapsed, stop_button
 from core.zones import local_time
 
 SAFE = "What was changed is safe in the bot's workspace."
+
+
+class CutCards:
+    """Cards that speak for several runs that a restart cut; such a run needs none of its own. For one life."""
+
+    def __init__(self) -> None:
+        self._cards: dict[RunId, PostKey] = {}
+
+    def put(self, run: RunId, card: PostKey) -> None:
+        self._cards[run] = card
+
+    def take(self, run: RunId) -> PostKey | None:
+        """Once: whatever cuts it later is news."""
+        return self._cards.pop(run, None)
 
 
 def asking(run: Run, outcome: Outcome, now: datetime, zone: str) -> tuple[Post, str]:

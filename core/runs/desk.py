@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
-from core.model.chat import Cause, Person, Post, PostKey, Priority, ThreadRef
+from core.model.chat import Cause, ChatRef, Person, Post, PostKey, Priority, ThreadRef
 from core.model.errors import AgentUnready, BotError, Conflict, NotFound
 from core.model.work import Project, Run, RunId, RunState, Task, Turn, TurnState, Work, WorkId
 from core.ports import Agent, Clock, Engine, FlowState, Store
@@ -187,6 +187,16 @@ class RunDesk:
         changes = await self._store.changes(run_id)
         await self._wake(run_id, kind, f"decide:{run_id}:{len(changes)}")
         return run
+
+    async def resume_all(self, room: ChatRef) -> int:
+        """All runs of a chat that wait because they were cut; their number."""
+        waiting = [run for run in await self._store.open_runs(room) if run.state is RunState.WAITING]
+        count = 0
+        for run in waiting:
+            if await self._taken(run.id) is Taken.RESUMES:
+                await self.decide(run.id, WordKind.RESUME)
+                count += 1
+        return count
 
     # ------------------------------------------------------------------------------------ life of runs
 

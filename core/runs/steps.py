@@ -31,7 +31,7 @@ from core.model.work import (
 from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
 from core.runs.answer import UNPUBLISHED, final_post, kept, left_post, publish_button
-from core.runs.cards import asking, quarantined_words
+from core.runs.cards import CutCards, asking, quarantined_words
 from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
 from core.runs.outcome import CUT_KINDS, Outcome, OutcomeKind, Published, end_state, words
@@ -69,6 +69,7 @@ class RunSteps:
     redact: Redact = str
     """For commits and pull requests, which are read by more people than the chat."""
     meter: Meter = field(default_factory=NoMeter)
+    cut_cards: CutCards = field(default_factory=CutCards)
 
     # ----------------------------------------------------------------------------------------- steps
 
@@ -122,7 +123,8 @@ class RunSteps:
 
     async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> float:
         """Say what it waits for, each time it does; it waits from now on. The most seconds that it does so."""
-        key = PostKey(f"{'cut' if outcome.kind in CUT_KINDS else 'ask'}:{run_id}:{attempt}")
+        card = self.cut_cards.take(run_id) if outcome.kind is OutcomeKind.CUT else None
+        key = card or PostKey(f"{'cut' if outcome.kind in CUT_KINDS else 'ask'}:{run_id}:{attempt}")
         now = self.clock.now()
         run = await self.store.park(run_id, now, key, outcome.resets_at)
         self.live.rest(run_id)
@@ -131,7 +133,8 @@ class RunSteps:
             await self.store.finish_turn(run_id, outcome.number, outcome.usage)
         zone = (await self.store.settings(run.thread.room)).zone or self.zone
         post, shown = asking(run, outcome, now, zone)
-        await self.posts.say(key, run.thread, post, Priority.APPROVAL)
+        if card is None:
+            await self.posts.say(key, run.thread, post, Priority.APPROVAL)
         await self._show(run, shown)
         if outcome.kind is OutcomeKind.QUARANTINED:
             self.alerts.raise_(AlertKind.RUN_QUARANTINED, quarantined_words(run, outcome.cuts), run_id)

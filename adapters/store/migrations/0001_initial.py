@@ -47,6 +47,15 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="BeatRow",
+            fields=[
+                ("node", Words(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
+                ("at", Moment(generated=False, null=False, unique=False)),
+            ],
+            options={"table": "beats", "app": "patchbay", "pk_attr": "node"},
+            bases=["Model"],
+        ),
+        ops.CreateModel(
             name="CursorRow",
             fields=[
                 ("platform", Words(primary_key=True, unique=True, db_index=True, generated=False, null=False)),

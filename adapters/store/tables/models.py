@@ -42,6 +42,15 @@ class InboxRow(Row):
         indexes = (Index(fields=("settled_at",), name="inbox_settled"),)
 
 
+# When the bot was last known to be alive, for each node.
+class BeatRow(Row):
+    node = Words(primary_key=True)
+    at = Moment()
+
+    class Meta:
+        table = "beats"
+
+
 class CursorRow(Row):
     platform = Words(primary_key=True)
     cursor = Words()

@@ -32,6 +32,7 @@ from core.model.errors import (
     StoreError,
 )
 from core.ports import ChatPlatform, Signing, Webhooked
+from core.watchers import Forgetting
 from tests.adapters.telegram.conftest import COMMANDS
 from tests.fakes.telegram import FakeTelegram, Fault, Kind
 
@@ -342,6 +343,11 @@ async def test_edits_that_fail(telegram: Telegram, server: FakeTelegram, fault: 
 async def test_groups_get_more_time_between_edits(telegram: Telegram) -> None:
     assert telegram.edit_gap == telegram.gap(DIRECT) == 1.1
     assert telegram.gap(TOPIC) == 4.0
+
+
+async def test_how_long_a_press_is_kept_for_a_bot_that_is_away_is_told(telegram: Telegram) -> None:
+    assert isinstance(telegram, Forgetting)
+    assert telegram.press_seconds == 150.0
 
 
 # ----------------------------------------------------------------------------------------------- signs

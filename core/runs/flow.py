@@ -100,7 +100,4 @@ class RunFlow:
 
 
 def _broken(run: RunId) -> str:
-    return (
-        f"Something went wrong inside the bot (run `{run[:8]}`; its log says what). What was done so far is safe. "
-        "Say it again to go on."
-    )
+    return f"Something went wrong inside the bot (run `{run[:8]}`; its log says what), and the owner is told."

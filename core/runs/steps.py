@@ -30,7 +30,7 @@ from core.model.work import (
 )
 from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
-from core.runs.answer import UNPUBLISHED, final_post, kept, left_post, publish_button
+from core.runs.answer import UNBEGUN, UNPUBLISHED, final_post, kept, left_post, publish_button
 from core.runs.cards import CutCards, asking, quarantined_words
 from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
@@ -149,7 +149,7 @@ class RunSteps:
     def worn_out(self, outcome: Outcome, caps: int) -> Outcome:
         """The cap was reached again as often as it had reset."""
         text = f"{outcome.answer}\n\nI waited for its reset {caps} times, and it was reached again each time."
-        return replace(outcome, kind=OutcomeKind.FAILED, answer=f"{text} Say how to go on, perhaps with another agent.")
+        return replace(outcome, kind=OutcomeKind.FAILED, answer=text)
 
     def unanswered(self, outcome: Outcome) -> Outcome:
         """Nobody answered for as long as a person may take: silence is no."""
@@ -203,7 +203,7 @@ class RunSteps:
         run = await self._run(run_id)
         has_worked = run.started_at is not None and run.state is not RunState.PLANNING
         buttons = ((publish_button(run),),) if has_worked else ()
-        post = Post(f"❌ **{run.title}** · {run.agent}\n\n{error}", buttons)
+        post = Post(f"❌ **{run.title}** · {run.agent}\n\n{error}\n\n{UNPUBLISHED if has_worked else UNBEGUN}", buttons)
         await self.posts.say(PostKey(f"fail:{run_id}"), run.thread, post, Priority.FINAL)
         await say_left(self.posts, run, await self.store.queued_turns(run_id))
         await self.store.end_run(run_id, RunState.FAILED, self.clock.now(), error)

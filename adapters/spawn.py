@@ -16,8 +16,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import IO, Protocol
 
 SETSIGDEF, SETSIGMASK, SETSID = 0x04, 0x08, 0x80
@@ -34,7 +36,7 @@ NEEDED = ("posix_spawn", "posix_spawn_file_actions_addchdir_np", "posix_spawn_fi
 class Start:
     """What to start, in a session of its own, with exactly `environment`; no descriptor is inherited but the pipes.
 
-    `merge`: stderr goes into the output.
+    `merge`: stderr goes into the output. `nice`: how much it leaves the processor to others, 0 to 19.
     """
 
     argv: Sequence[str]
@@ -42,6 +44,7 @@ class Start:
     cwd: str | None = None
     has_stdin: bool = False
     merge: bool = False
+    nice: int = 0
 
 
 class Process(Protocol):
@@ -96,8 +99,21 @@ class _Starting:
 def started(start: Start) -> Process:
     """It blocks."""
     libc = _libc()
-    if libc is not None:
-        return _Spawned(libc, start)
+    process = _popen(start) if libc is None else _Spawned(libc, start)
+    if start.nice:
+        _hold_back(process.pid, start.nice)
+    return process
+
+
+def _hold_back(pid: int, nice: int) -> None:
+    """As well as it goes: it may be over already. Linux gives every session a share of its own, whatever is in it."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+
+
+def _popen(start: Start) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(start.argv),
         cwd=start.cwd,

@@ -19,6 +19,9 @@ GRACE_SECONDS = 0.3
 
 CHUNK = 65_536
 
+AGENT_NICE = 10
+"""What agents start gets a tenth of what the bot gets, when both want the processor: people are answered meanwhile."""
+
 
 class SystemClock:
     def now(self) -> datetime:
@@ -67,14 +70,16 @@ async def run(  # noqa: PLR0913 - the facts of one process
     stdin: bytes = b"",
     limit: int = 10_000_000,
     merge: bool = False,
+    nice: int = 0,
     on_output: Callable[[bytes], None] | None = None,
 ) -> Ended:
     """Run to the end, in a process group of its own, with exactly `environment`.
 
-    `merge` sends stderr into the output. `on_output` sees each piece as it comes. ProcessTimeoutError after `seconds`;
-    FileNotFoundError when there is no such program. On cancellation the whole group is dead when this returns.
+    `merge` sends stderr into the output; `nice` leaves the processor to others. `on_output` sees each piece as it
+    comes. ProcessTimeoutError after `seconds`; FileNotFoundError when there is no such program. On cancellation the
+    whole group is dead when this returns.
     """
-    child = _Child(await spawn(Start(argv, environment, cwd, has_stdin=bool(stdin), merge=merge)))
+    child = _Child(await spawn(Start(argv, environment, cwd, has_stdin=bool(stdin), merge=merge, nice=nice)))
     out, err = _Kept(limit, on_output), _Kept(limit, None)
     try:
         async with asyncio.timeout(seconds):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from adapters.agents.caps import capped_until
 from adapters.agents.config import CommandConfig
 from adapters.agents.output import Excerpt
-from adapters.system import ProcessTimeoutError, SystemClock, run
+from adapters.system import AGENT_NICE, ProcessTimeoutError, SystemClock, run
 from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready, SandboxError
 from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
 from core.ports import Access, Approve, Clock, Note, Sandbox
@@ -116,6 +116,7 @@ class Command:
                 cwd=workspace,
                 limit=0,
                 merge=True,
+                nice=AGENT_NICE,
                 on_output=_both(output.take, _stream(note)),
             )
         except ProcessTimeoutError:

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.agents.model import Call, CallResult, Tool, parse_arguments
 from adapters.agents.output import Excerpt, cut
-from adapters.system import Ended, ProcessTimeoutError, run
+from adapters.system import AGENT_NICE, Ended, ProcessTimeoutError, run
 from core.model.events import ActionBegan, ActionEnded, PlanShown
 from core.model.work import Checkout
 from core.ports import Access, Note, Sandbox
@@ -113,6 +113,7 @@ class Tools:
                 cwd=str(self._root),
                 limit=0,
                 merge=True,
+                nice=AGENT_NICE,
                 on_output=output.take,
             )
         except ProcessTimeoutError as error:

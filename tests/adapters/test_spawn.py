@@ -64,6 +64,15 @@ async def test_signals_that_python_ignores_end_it(way: str) -> None:
     assert (ended.code, ended.output) == (-signal.SIGPIPE, b"")
 
 
+async def test_an_agent_leaves_the_processor_to_the_bot(way: str) -> None:
+    """It reads its own: that is set from outside, a moment after it has begun."""
+    script = "while [ $(cut -d' ' -f19 /proc/$$/stat) != 7 ]; do :; done; echo lowered"
+
+    ended = await run(["sh", "-c", script], environment={"PATH": PATH}, seconds=20, nice=7)
+
+    assert ended.output == b"lowered\n"
+
+
 async def test_both_outputs_in_one_and_no_input(way: str) -> None:
     argv = ["sh", "-c", "echo one; echo two >&2; cat; exit 3"]
     ended = await run(argv, environment={"PATH": PATH}, seconds=20, merge=True)

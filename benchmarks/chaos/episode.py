@@ -139,7 +139,7 @@ async def _be_killed(plan: Plan, site: Site, report: Report) -> list[str]:
 
 
 async def _life(plan: Plan, site: Site, aim: Aim, dice: random.Random, report: Report) -> Ended:
-    """One that began: a start is refused while the server is away, or still believes in the last life."""
+    """One that was killed: a start ends by itself while the server is away, or still believes in the last life."""
     for _ in range(TRIES):
         restart = None
         if site.server is not None and dice.random() < plan.restarts:
@@ -150,7 +150,7 @@ async def _life(plan: Plan, site: Site, aim: Aim, dice: random.Random, report: R
         ended = await site.lives.ended()
         if restart is not None:
             await restart
-        if ended.code != REFUSED:
+        if ended.code <= 0 or (ended.code != REFUSED and restart is None):
             break
         report.refused += 1
         await asyncio.sleep(0.1)

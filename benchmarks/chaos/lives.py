@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -216,7 +217,7 @@ def _live(order: Mapping[str, Any], config: Any, sandbox: Any) -> None:
         os.write(2, f"not started: {error}\n".encode())
         code = 2
     except BaseException:  # noqa: BLE001 - whatever it is, this is not the process that forks
-        sys.excepthook(*sys.exc_info())
+        os.write(2, f"ended by a fault\n{traceback.format_exc()}".encode())
     finally:
         os._exit(code)
 

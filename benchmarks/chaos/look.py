@@ -212,10 +212,7 @@ def _slack(world: World, books: Books) -> Iterator[str]:
 
 
 def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
-    """A post beside the one that is known must be the first of two, the later of which says that it may be.
-
-    Where the second had no answer either, both may stand beside a notice of that.
-    """
+    """A post beside the one that is known must be the first of two, the later of which says that it may be."""
     refs = _refs(books, "telegram")
     news: list[Any] = [each for each in world.telegram.posts if each.kind == "new"]
     places = [f"{each.chat}/{each.message}" for each in news]
@@ -226,19 +223,27 @@ def _telegram(world: World, books: Books, found: Found) -> Iterator[str]:
         is_known = any(key.startswith(f"alert:post_lost:{thread.rpartition(':')[0]}:") for key, *_ in books.posts)
         if shown < times and not is_known:
             yield f"{times} notices of what may be lost in {thread}, and {shown} of them there"
-    labels = [each for each in news if each.text.startswith(LABEL)]
-    for post, place in zip(news, places, strict=True):
-        if place in refs:
-            continue
-        thread = _thread(world, post)
-        again = next((each for each in labels if _is_again(each, post)), None)
+    yield from _beside(
+        world, books, [each for each, place in zip(news, places, strict=True) if place not in refs], found
+    )
+
+
+def _beside(world: World, books: Books, orphans: Sequence[Any], found: Found) -> Iterator[str]:
+    """Posts of which the bot knows no receipt. Of one that it gave up one may stand, and one with a label."""
+    labels = [each for each in world.telegram.posts if each.kind == "new" and each.text.startswith(LABEL)]
+    given_up = Counter(thread for _, thread, state, *_ in books.posts if state == "rejected")
+    firsts, seconds = given_up.copy(), given_up.copy()
+    for post in orphans:
+        thread, is_labelled = _thread(world, post), post.text.startswith(LABEL)
+        again = None if is_labelled else next((each for each in labels if _is_again(each, post)), None)
+        allowed = seconds if is_labelled else firsts
         if again is not None:
             labels.remove(again)
             found.labelled += 1
-        elif notices[thread]:
-            notices[thread] -= 1
+        elif allowed[thread]:
+            allowed[thread] -= 1
         else:
-            yield f"a second post on Telegram, and nothing says so, {place}: {post.text[:80]!r}"
+            yield f"a second post on Telegram, and nothing says so, {thread} {post.message}: {post.text[:80]!r}"
 
 
 def _thread(world: World, post: Any) -> str:

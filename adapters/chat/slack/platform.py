@@ -181,7 +181,7 @@ class Slack:
         """block_id must be new with each change of a message; the metadata stays as it was posted."""
         if post.file is not None:
             return  # a file stays as it was sent
-        place: dict[str, Any] = {"channel": ref.thread.chat, "ts": ref.id}
+        place: dict[str, Any] = {"channel": ref.thread.chat, "ts": ref.id, "link_names": False}
         try:
             try:
                 await self._client.chat_update(**place, **render.message(post, f"edit:{uuid4()}"))

@@ -97,8 +97,8 @@ def _size(text: str) -> int:
 
 
 def _weight(text: str) -> int:
-    """At most this much once it is defused: `<` becomes `&lt;`, `@` or a token gets a joiner."""
-    return _size(text) + 4 * text.count("<") + text.count("@")
+    """At most this much once it is defused: `<` becomes `&lt;`, `@` or a token gets a joiner, a path is made code."""
+    return _size(text) + 4 * text.count("<") + text.count("@") + 2 * (text.count("_") + text.count("*"))
 
 
 def _pieces(text: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 Slack reads its own `<…>` tokens inside a `markdown` block too: `<!channel>`, `<@U1>`, `<https://a|b>`. A `<` written as
 `&lt;` is shown as `<` and not read again, so outside of code every `<` is written so. In code, where an entity might be
-shown as it stands, only what would be a token is broken. `&` and `>` stay: neither begins anything, and `>` is a quote.
+shown as it stands, only what would be a token is broken. A path that Markdown would make bold is made code. `&` and `>`
+stay: neither begins anything, and `>` is a quote.
 https://docs.slack.dev/reference/block-kit/blocks/markdown-block and …/messaging/formatting-message-text
 """
 
@@ -21,6 +22,13 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _AUTOLINK = re.compile(r"<(https?://[^\s<>|]+)>")
+_CODED = re.compile(r"&(?:#0{0,5}60|#[xX]0{0,4}3[cC]|LT);?|&(?P<at>#0{0,5}64|#[xX]0{0,4}40|commat);?")
+"""The signs that begin a token or a mention, as character references: CommonMark reads these as the signs."""
+
+_PATH = re.compile(r"(?<![^\s(*])(?<!\]\()[\w./\\~+-](?:[\w./\\~+*-]{0,200}[\w/])?(?=[\s,;:.!?)*]|$)")
+_EMPHATIC = re.compile(r"/[*_]{1,3}[\w/.]|\w_{1,3}(?:/|\.\w)")
+"""A path such as `src/__init__.py`, to Markdown bold in its middle."""
+
 _LESS = re.compile(r"(?<!\\)(\\*+)<")
 _SPAN = re.compile(r"(?<!`)(`{1,8})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
 FENCE = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?P<mark>`{3,}|~{3,})(?P<info>[^\n`]*)\s*$")
@@ -75,8 +83,15 @@ def _in_prose(line: str) -> str:
 
 def _escape(prose: str) -> str:
     """A `<` that a backslash escapes already loses the backslash, which would make the entity show as it stands."""
-    bare = _AUTOLINK.sub(r"\1", prose)
+    bare = _CODED.sub(lambda found: "@" if found["at"] else "&lt;", _AUTOLINK.sub(_apart, prose))
+    bare = _PATH.sub(lambda found: f"`{found[0]}`" if _EMPHATIC.search(found[0]) else found[0], bare)
     return _shout(_LESS.sub(lambda found: found[1][: len(found[1]) // 2 * 2] + "&lt;", bare))
+
+
+def _apart(link: re.Match[str]) -> str:
+    """The address of an autolink, which ends where a word does."""
+    before, after = link.string[: link.start()][-1:], link.string[link.end() :][:1]
+    return f"{' ' if before.isalnum() else ''}{link[1]}{' ' if after.isalnum() else ''}"
 
 
 def _in_code(code: str) -> str:

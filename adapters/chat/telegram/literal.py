@@ -1,7 +1,8 @@
 """Keeps what people and agents write as CommonMark from being read as something more. Pure.
 
 The converter reads `$…$` as a formula and `||…||` as a spoiler, and leaves HTML out; in talk about code these are
-prices, variables, operators and types, and must be shown as written.
+prices, variables, operators and types, and must be shown as written. So must paths: to CommonMark, `src/__init__.py` is
+bold in its middle, and so is what stands between two `src/**/`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
 PASSES = 12
 """Escaping one tag can uncover the next; nobody writes more than a few deep."""
 
-SUSPECT = re.compile(r"[<$]|\|\|")
-TOKEN = re.compile(rb"\\.|\$|\|\|", re.DOTALL)
+SUSPECT = re.compile(r"[<$]|\|\||/[*_]|_[/.]")
+TOKEN = re.compile(
+    rb"\\.|\$|\|\||<[A-Za-z][A-Za-z0-9+.-]*:[^<>\s]*>"
+    rb"|(?P<path>(?<=/)[*_]{1,3}(?=[\w\x80-\xff/.])|(?<=[\w\x80-\xff])_{1,3}(?=/|\.\w)"
+    rb"|(?<![\w\x80-\xff/])_{1,3}(?=[\w\x80-\xff]{1,200}(?<=_)(?:/|\.\w)))",
+    re.DOTALL,
+)
 TAG = re.compile(rb"^([ \t>]*)<", re.MULTILINE)
 FENCE = re.compile(rb"^[ \t>]*(?:```|~~~)", re.MULTILINE)
 
@@ -66,7 +72,7 @@ def _plain(data: bytes, start: int, end: int, tables: list[tuple[int, int]]) -> 
         if match[0] == b"||":
             is_cell = any(first <= start + match.start() < last for first, last in tables)
             return b"| |" if is_cell else b"\\|\\|"
-        return match[0]
+        return match[0] if match["path"] is None else re.sub(rb"(.)", rb"\\\1", match[0])
 
     return TOKEN.sub(sign, data[start:end])
 

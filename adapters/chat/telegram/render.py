@@ -10,11 +10,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 import telegramify_markdown
 from telegram.constants import InlineKeyboardButtonLimit, InlineKeyboardMarkupLimit, MessageLimit
 
+from adapters.chat.telegram.links import addressed, is_web
 from adapters.chat.telegram.literal import as_written
 from core.model.chat import Button, Post
 from core.model.codec import Json
@@ -87,7 +87,7 @@ def _converted(source: str) -> tuple[str, list[telegramify_markdown.MessageEntit
     if markdown is None:
         return source.rstrip(), []
     text, found = telegramify_markdown.convert(markdown, latex_escape=False, config=_symbols())
-    return text.rstrip(), found
+    return addressed(text.rstrip(), found)
 
 
 def units(text: str) -> int:
@@ -142,7 +142,7 @@ def _key(button: Button) -> Json:
     if len(label) > LABEL:
         label = label[: cut(label, LABEL - 1)] + "…"
     if button.url:
-        return {"text": label, "url": button.url} if _is_web(button.url) else None
+        return {"text": label, "url": button.url} if is_web(button.url) else None
     if not button.token or len(button.token.encode()) > DATA_BYTES:
         return None
     return {"text": label, "callback_data": button.token}
@@ -199,22 +199,11 @@ def _kept(found: Iterable[telegramify_markdown.MessageEntity], length: int) -> t
     for each in sorted(found, key=lambda entity: (entity.offset, -entity.length)):
         end = min(each.offset + each.length, length)
         url = each.url or ""
-        if each.type not in KINDS or end <= each.offset or (each.type == "text_link" and not _is_web(url)):
+        if each.type not in KINDS or end <= each.offset or (each.type == "text_link" and not is_web(url)):
             continue
         language = each.language if each.language and LANGUAGE.fullmatch(each.language) else ""
         marks.append(Mark(each.type, each.offset, end, url, language))
     return tuple(marks[:ENTITIES])
-
-
-def _is_web(url: str) -> bool:
-    """Not `tg://user?id=…`, which is a mention, nor an address that Telegram's parser refuses."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    is_named = bool(host) and re.fullmatch(r"[\w.-]+", host or "") is not None
-    return parts.scheme in {"http", "https"} and is_named and re.search(r"\s", url) is None
 
 
 def _is_seen(text: str) -> bool:

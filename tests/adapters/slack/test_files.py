@@ -110,6 +110,17 @@ async def test_an_answer_without_an_address_is_no_end(platform: Slack, slack: Fa
         await platform.post(thread, FILE_POST, KEY)
 
 
+async def test_nothing_that_is_said_unfurls_or_links_a_name(
+    platform: Slack, slack: FakeSlack, thread: ThreadRef
+) -> None:
+    post = Post("https://example.org @ada #general")
+    await platform.edit(await platform.post(thread, post, PostKey("k")), Post("again https://example.org @ada"))
+
+    [sent], [edited] = slack.called("chat.postMessage"), slack.called("chat.update")
+    assert (sent["unfurl_links"], sent["unfurl_media"], sent["link_names"]) == (False, False, False)
+    assert edited["link_names"] is False
+
+
 # --------------------------------------------------------------------------------------------- scopes
 
 

@@ -100,3 +100,18 @@ async def test_a_group_that_moved_is_followed(telegram: Telegram, server: FakeTe
 
     assert [each.chat for each in server.documents] == [-200]
     assert ref.thread.chat == "-200"
+
+
+async def test_nothing_that_is_said_unfurls(telegram: Telegram, server: FakeTelegram) -> None:
+    post = Post("https://example.org and [here](https://example.org/a)")
+    await telegram.edit(await telegram.post(TOPIC, post, PostKey("k")), Post(f"again {post.text}"))
+
+    assert [each.method for each in server.calls] == ["sendMessage", "editMessageText"]
+    assert all(each.fields["link_preview_options"] == {"is_disabled": True} for each in server.calls)
+
+
+async def test_formatting_that_is_refused_leaves_no_mention(telegram: Telegram, server: FakeTelegram) -> None:
+    server.fail("sendMessage", Fault.refuse(400, "Bad Request: can't parse entities: unsupported"))
+    await telegram.post(TOPIC, Post("`@durov` **x**"), PostKey("k"))
+
+    assert [each.text for each in server.posts] == ["@\u2060durov x"]

@@ -71,11 +71,15 @@ class Sending:
         await kept(lambda: self._store.mark(key, state, ref=ref, shown=shown, is_twice=is_twice), self._clock)
 
     async def _reconcile(self, platform: ChatPlatform, row: Outgoing) -> PostRef:
-        """Adopt the post if it is there; where one can't look, say it again, and that it may be the second time."""
+        """Adopt the post if it is there; where one can't look, say it again, and that it may be the second time.
+
+        A crash may have come before the second time: that is told in a notice. Nothing tells of a notice, which is
+        said once more instead.
+        """
         try:
             found = await platform.find(row.thread, row.key)
         except NotSupported as error:
-            if row.is_twice and row.state is SendState.SENDING:
+            if row.is_twice and row.state is SendState.SENDING and not row.key.startswith(LOST):
                 raise TwiceUnknown(str(error)) from error
         else:
             if found is not None:

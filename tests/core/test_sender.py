@@ -16,7 +16,7 @@ from core.pace import MOST_CALLS_AHEAD, Pace
 from core.ports import Outgoing, SendState
 from core.rooms import ANCHOR_AHEAD_SECONDS
 from core.sender import LEAST_BUSY_SECONDS, SHARED_PROGRESS_AHEAD
-from core.sending import MAYBE_LOST, MAYBE_TWICE
+from core.sending import LOST, MAYBE_LOST, MAYBE_TWICE
 from tests.core.test_posts import Outbox
 from tests.databases import sqlite_store
 from tests.fakes.clock import FakeClock
@@ -532,6 +532,18 @@ async def test_a_crash_while_it_is_said_twice_makes_no_third_copy(outbox: Outbox
     await outbox.quiet()
 
     assert outbox.shown() == [MAYBE_LOST]
+
+
+async def test_a_notice_that_a_crash_cut_is_said_once_more(outbox: Outbox) -> None:
+    await outbox.stop()
+    outbox.platform.can_find = False
+    row = Outgoing(PostKey(f"{LOST}k"), outbox.platform.thread, Post(MAYBE_LOST), Priority.ANSWER)
+    await outbox.store.put_posts([row])  # type: ignore[attr-defined]
+    await outbox.store.mark(row.key, SendState.SENDING, is_twice=True)  # type: ignore[attr-defined]
+    await outbox.restart()
+    await outbox.quiet()
+
+    assert outbox.shown() == [MAYBE_TWICE + MAYBE_LOST]
 
 
 async def test_after_such_a_crash_a_look_up_that_fails_is_made_again(outbox: Outbox) -> None:

@@ -59,7 +59,8 @@ class RunFlow:
             outcome = replace(outcome, usage=spent + outcome.usage)
             caps = caps + 1 if outcome.kind is OutcomeKind.CAPPED else 0
             if caps > MOST_CAPS:
-                outcome, caps = self._steps.worn_out(outcome, MOST_CAPS), 0
+                outcome = self._steps.worn_out(outcome, MOST_CAPS)
+                caps = 0
             spent = outcome.usage if outcome.kind in CUT_KINDS | {OutcomeKind.CAPPED} else Usage()
             if outcome.kind in WAITING_KINDS:
                 word, missed = await self._word(flow, run, number, outcome, missed=missed)

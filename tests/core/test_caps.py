@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from core.ports import Note
 from core.runs.flow import MOST_CAPS
 from core.zones import local_time
 from tests.fakes.agent import for_ever
-from tests.whole import WholeBot
+from tests.whole import WholeBot, whole_bot
 
 RESET = datetime(2026, 3, 2, 11, 20, tzinfo=UTC)
 """Two hours and twenty minutes after the clock's beginning: 12:20 in Berlin."""
@@ -132,6 +134,33 @@ async def test_a_cap_that_comes_again_and_again_ends_the_run_in_the_end(bot: Who
     assert "I waited for its reset 5 times" in bot.platform.posts[-1].text
     assert "kept on `patchbay/" in bot.platform.posts[-1].text
     assert len(bot.agent.turns) == MOST_CAPS + 1
+
+
+async def test_what_was_said_is_not_lost_with_a_turn_that_was_given_up_nor_with_a_restart_after_that(
+    tmp_path: Path,
+) -> None:
+    async with whole_bot(tmp_path) as bot:
+        bot.agent.can_repeat = True
+        bot.agent.script = [AgentCapped("The cap again.", bot.clock.now())] * (MOST_CAPS + 1) + [for_ever]
+        await bot.linked()
+        await bot.ask("Mend it")
+        await bot.said("And the tests")
+        for lap in range(MOST_CAPS):
+            await bot.clock.forward(60)
+            if lap < MOST_CAPS - 1:
+                await bot.quiet()
+        async with asyncio.timeout(10):
+            while len(bot.agent.turns) < MOST_CAPS + 2:  # noqa: ASYNC110 - the agent is a guest, it tells nobody
+                await asyncio.sleep(0.001)
+
+        await bot.restart()
+        await bot.quiet()
+
+        assert [turn.prompt for turn in bot.agent.turns[-2:]] == ["And the tests"] * 2
+        assert "it was reached again each time" in next(
+            text for text in bot.platform.texts() if "Going on with what you said meanwhile" in text
+        )
+        assert (await bot.only_run()).state is RunState.COMPLETED
 
 
 async def test_a_reset_that_is_over_already_makes_no_loop(bot: WholeBot) -> None:

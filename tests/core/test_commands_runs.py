@@ -596,7 +596,10 @@ async def test_a_workspace_that_cannot_be_made_ends_the_run(bot: WholeBot) -> No
 
     failed = await bot.ask("Mend it")
 
-    assert failed.text == "❌ **Mend it** · scripted\n\nNo space is left on the bot's disk."
+    assert failed.text == (
+        "❌ **Mend it** · scripted\n\nNo space is left on the bot's disk.\n\n"
+        "Nothing was changed. Say it again to try once more."
+    )
     assert failed.labels == []
     assert (await bot.only_run()).state is RunState.FAILED
     assert len(bot.workspaces.discarded) == 1

@@ -141,7 +141,8 @@ async def test_what_was_said_is_not_lost_with_a_turn_that_was_given_up_nor_with_
 ) -> None:
     async with whole_bot(tmp_path) as bot:
         bot.agent.can_repeat = True
-        bot.agent.script = [AgentCapped("The cap again.", bot.clock.now())] * (MOST_CAPS + 1) + [for_ever]
+        caps = [AgentCapped("The cap again.", bot.clock.now())] * (MOST_CAPS + 1)
+        bot.agent.script = [*caps, for_ever]
         await bot.linked()
         await bot.ask("Mend it")
         await bot.said("And the tests")

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Protocol
 
 import yaml
 
+from benchmarks.chaos.awake import Awake
 from benchmarks.chaos.calls import trace
 from benchmarks.chaos.controls import CONTROLS
 from benchmarks.chaos.lives import Ended, Lives
@@ -28,6 +28,7 @@ from benchmarks.chaos.world import World, world
 
 SET_UP_SECONDS = 60.0
 """The most that an answer may take while a world is furnished."""
+LOOK_SECONDS = 0.05
 QUIET_SECONDS = 0.3
 """After that nothing more may come."""
 CROWD = 6
@@ -174,12 +175,11 @@ async def _recover(site: Site, talks: Sequence[asyncio.Task[None]], patience: fl
 
     Seconds until all that was cut had gone on, and until everything was done, what people said meanwhile too.
     """
-    cut, began = under_way(site.ask, site.engine), monotonic()
+    cut = under_way(site.ask, site.engine)
     await site.start()
-    await until(lambda: not _stuck(site, cut), lambda: f"not taken up again: {_stuck(site, cut)}", patience)
-    resumed = monotonic() - began
-    await until(lambda: not _left(site, talks), lambda: _left(site, talks), patience)
-    done = monotonic() - began
+    stuck, left = partial(_stuck, site, cut), partial(_left, site, talks)
+    resumed = await until(lambda: not stuck(), lambda: f"not taken up again: {stuck()}", patience)
+    done = resumed + await until(lambda: not left(), left, patience)
     await asyncio.sleep(QUIET_SECONDS)
     return resumed, done
 
@@ -211,14 +211,14 @@ def _left(site: Site, talks: Sequence[asyncio.Task[None]]) -> str:
     return f"{len(talking)} people talk" if talking else at_rest(site.ask)
 
 
-async def until(claim: Callable[[], bool], why_not: Callable[[], str] = str, seconds: float = SET_UP_SECONDS) -> None:
-    """TimeoutError, with what is in the way."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not claim():  # noqa: ASYNC110 - the servers tell nobody
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise TimeoutError(why_not()) from None
+async def until(claim: Callable[[], bool], why_not: Callable[[], str] = str, seconds: float = SET_UP_SECONDS) -> float:
+    """The seconds that it took. TimeoutError, with what is in the way."""
+    awake = Awake()
+    while not claim():
+        if awake.look() > seconds:
+            raise TimeoutError(why_not())
+        await asyncio.sleep(LOOK_SECONDS)
+    return awake.look()
 
 
 @asynccontextmanager

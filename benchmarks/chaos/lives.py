@@ -21,12 +21,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.chaos.awake import Awake
 from benchmarks.chaos.points import POINTS, Aim, Point, install
 
 ROOT = Path(__file__).parents[2]
 PR_SET_PDEATHSIG = 1
-END_SECONDS = 300.0
-"""The most that the end of a life may take, on a machine that stands still now and then."""
+END_SECONDS = 120.0
+"""The most that a life may last."""
+LOOK_SECONDS = 0.2
 KEPT = ("PATH", "LANG", "LC_", "VIRTUAL_ENV", "TMPDIR")
 """Of the environment: without what would configure the bot."""
 
@@ -73,14 +75,20 @@ class Lives:
 
     async def ended(self, seconds: float = END_SECONDS) -> Ended:
         """Of the life that was started last. TimeoutError when it goes on."""
+        ending, awake = asyncio.create_task(self._told()), Awake()
+        while not (await asyncio.wait([ending], timeout=LOOK_SECONDS))[0]:
+            if awake.look() > seconds:
+                ending.cancel()
+                raise TimeoutError(f"the life of process {self.pid} does not end")
+        return ending.result()
+
+    async def _told(self) -> Ended:
         point: Point | None = None
-        async with asyncio.timeout(seconds):
-            while True:
-                told = await self._read()
-                if "point" in told:
-                    point = Point(**told["point"])
-                else:
-                    return Ended(int(told["ended"]), point)
+        while True:
+            told = await self._read()
+            if "ended" in told:
+                return Ended(int(told["ended"]), point)
+            point = Point(**told["point"])
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)

@@ -70,7 +70,6 @@ async def test_repositories_that_are_not_there_or_not_ours(scene: Stage) -> None
 
 MODEL_TROUBLE: Sequence[tuple[str, Sequence[Scripted], str]] = [
     ("a key that is refused", [Status(401, "invalid x-api-key")], "key"),
-    ("a cap that is reached", [Status(429, "slow down", retry_after="3600")], "limit"),
     (
         "something wrong each time",
         [Status(529, "overloaded"), Fault.TRUNCATED, Fault.MALFORMED, Fault.DISCONNECT, Status(500), Fault.TRUNCATED],

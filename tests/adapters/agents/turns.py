@@ -68,7 +68,7 @@ async def nobody_asked(title: str, detail: str) -> bool:
     raise AssertionError(f"asked for {title}: {detail}")
 
 
-async def pid_in(path: Path, seconds: float = 10.0) -> int:
+async def pid_in(path: Path, seconds: float = 60.0) -> int:
     """The process id that a child writes into a file, as soon as it is there."""
     async with asyncio.timeout(seconds):
         while not (found := _written(path)):  # noqa: ASYNC110 - a child writes it, no event does

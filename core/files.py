@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from core.model.chat import File, Post
+from core.model.fences import Fence, after
 from core.model.visible import revealed, visible
 
 LONGEST = 2_000_000
@@ -19,7 +20,6 @@ MESSAGE = "message.md"
 """The name of a file that nobody named: a post that is too long as it stands."""
 
 _LEFT_OUT = re.compile(r"… [\d,]+ more characters are left out$")
-_FENCE = re.compile(r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _CLINGS = re.compile("[\u0300-\u036f\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 
 
@@ -66,15 +66,11 @@ def beginning(text: str) -> str:
     """Up to the end of a paragraph, else of a line or a word; code that is cut is closed."""
     if len(text) <= BEGINNING:
         return text
-    head, fence = text[: _seam(text)].rstrip(), ""
-    lead = ""
+    head = text[: _seam(text)].rstrip()
+    fence: Fence | None = None
     for line in head.split("\n"):
-        found = _FENCE.match(line)
-        if found and not fence:
-            fence, lead = found["mark"], re.sub(r"[^\s>]", " ", found["lead"])
-        elif found and found["mark"].startswith(fence) and not found["info"].strip():
-            fence = ""
-    return f"{head}\n{lead}{fence}\n\n…" if fence else f"{head}\n\n…"
+        fence = after(fence, line)
+    return f"{head}\n\n…" if fence is None else f"{head}\n{fence.end}\n\n…"
 
 
 def _seam(text: str) -> int:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.chat.slack.inbound import LINK_PREFIX
-from adapters.chat.slack.words import defuse, next_fence, plain
+from adapters.chat.slack.words import defuse, plain
 from core.model.chat import Button, Post, Style
+from core.model.fences import Fence, after, at_margin
 from core.model.visible import visible
 
 MESSAGE_CHARACTERS = 10_000
@@ -58,9 +59,10 @@ def fit(text: str) -> str:
 
 def split(post: Post) -> Sequence[Post]:
     """At paragraphs, else at lines, else anywhere but inside a character; a fence that is cut is opened again."""
-    if _weight(post.text) <= MESSAGE_CHARACTERS:
+    text = visible(post.text)
+    if _weight(text) <= MESSAGE_CHARACTERS:
         return [post]
-    pieces = _pieces(post.text)
+    pieces = _pieces(at_margin(text))
     marked = [f"{piece.rstrip()}\n\n({number}/{len(pieces)})" for number, piece in enumerate(pieces, 1)]
     posts = [replace(post, text=text, buttons=()) for text in marked]
     return [*posts[:-1], replace(posts[-1], buttons=post.buttons)]
@@ -96,6 +98,10 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+HEAVIEST = 5
+"""Of one character, that of `<`."""
+
+
 def _weight(text: str) -> int:
     """At most this much once it is defused: `<` becomes `&lt;`, `@` or a token gets a joiner, a path is made code."""
     return _size(text) + 4 * text.count("<") + text.count("@") + 2 * (text.count("_") + text.count("*"))
@@ -120,19 +126,19 @@ def _pieces(text: str) -> list[str]:
 
 def _cut(lines: list[str], budget: int) -> tuple[list[str], list[str]]:
     """The last paragraph's end that leaves the head at least half full, else all of it."""
-    opener, fence, size, last_good = "", "", 0, 0
+    fence: Fence | None = None
+    size = last_good = 0
     for number, line in enumerate(lines):
         size += _weight(line) + 1
-        before, fence = fence, next_fence(fence, line)
-        if fence and not before:
-            opener = line if len(line) <= LONGEST_OPENER else fence
-        if not fence and not line.strip() and size >= budget // 2:
+        fence = after(fence, line)
+        if fence is None and not line.strip() and size >= budget // 2:
             last_good = number + 1
     if last_good:
         return lines[:last_good], lines[last_good:]
-    if not fence or len(fence) > LONGEST_OPENER:
+    if fence is None or len(fence.end) > LONGEST_OPENER:
         return lines, []
-    return [*lines, fence], [opener]
+    opener = fence.start if len(fence.start) <= LONGEST_OPENER else fence.end
+    return [*lines, fence.end], [opener]
 
 
 def _short_lines(text: str, budget: int) -> Iterator[str]:
@@ -147,10 +153,9 @@ def _short_lines(text: str, budget: int) -> Iterator[str]:
 
 def _break(line: str, budget: int) -> int:
     """Where to break a line that is too long: after a blank if there is one in its second half."""
-    size = at = 0
-    while size + _weight(line[at]) <= budget:
-        size += _weight(line[at])
-        at += 1
+    at = min(len(line), budget)
+    while (over := _weight(line[:at]) - budget) > 0:
+        at -= max(1, over // HEAVIEST)
     blank = line.rfind(" ", at // 2, at)
     if blank > 0:
         return blank + 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from core.model.fences import Fence, after
 from core.model.visible import visible
 
 JOINER = "\u2060"
@@ -31,30 +32,16 @@ _EMPHATIC = re.compile(r"/[*_]{1,3}[\w/.]|\w_{1,3}(?:/|\.\w)")
 
 _LESS = re.compile(r"(?<!\\)(\\*+)<")
 _SPAN = re.compile(r"(?<!`)(`{1,8})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
-FENCE = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?P<mark>`{3,}|~{3,})(?P<info>[^\n`]*)\s*$")
 
 
 def defuse(markdown: str) -> str:
     """Markdown for a `markdown` block. Doing it twice is doing it once."""
-    fence = ""
+    fence: Fence | None = None
     lines = []
     for line in visible(markdown).split("\n"):
-        was = fence
-        fence = next_fence(fence, line)
+        was, fence = fence, after(fence, line)
         lines.append(_in_code(line) if was or fence else _in_prose(line))
     return "\n".join(lines)
-
-
-def next_fence(fence: str, line: str) -> str:
-    """The marks of the code fence that is open after this line, `fence` being those open before; empty: none."""
-    found = FENCE.match(line)
-    if not found:
-        return fence
-    mark = found["mark"]
-    if not fence:
-        return mark
-    closes = mark[0] == fence[0] and len(mark) >= len(fence) and not found["info"].strip()
-    return "" if closes else fence
 
 
 def plain(markdown: str, limit: int) -> str:

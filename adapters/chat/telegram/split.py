@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from adapters.chat.telegram.render import LIMIT, cut, render_whole, units
 from core.model.chat import Post
+from core.model.fences import Fence, after, at_margin
+from core.model.visible import visible
 
 ROOM = 16
 """Kept free for the mark `(2/3)` and the empty line before it."""
@@ -18,7 +20,6 @@ MOST = LIMIT - 96
 LEAST = 64
 """UTF-16 units of source below which it makes no sense to try smaller pieces: render cuts what is left over."""
 
-FENCE = re.compile(r"^([ \t>]*)(`{3,}|~{3,})([^`]*)$")
 TABLE_RULE = re.compile(r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 TORN = re.compile(r"(?:&#?\w*|\\)$")
 """The beginning of a character reference or of an escape, at the end of a piece."""
@@ -40,7 +41,7 @@ def split(post: Post) -> list[Post]:
     """Buttons hang on the last piece. A post that fits comes back as it is."""
     if fits(post.text, MOST):
         return [post]
-    pieces = _pieces(post.text.replace("\r\n", "\n").replace("\r", "\n"), MOST - ROOM)
+    pieces = _pieces(at_margin(visible(post.text)), MOST - ROOM)
     last = len(pieces)
     marked = [f"{piece}\n\n({number}/{last})" for number, piece in enumerate(pieces, 1)]
     posts = [replace(post, text=text, buttons=()) for text in marked]
@@ -80,19 +81,16 @@ def _packed(source: str, budget: int) -> list[str]:
 def _blocks(source: str) -> Iterator[_Block]:
     """Paragraphs, lists and tables as they stand between empty lines, and fenced code with its fences."""
     lines: list[str] = []
-    fence: re.Match[str] | None = None
+    fence: Fence | None = None
     for line in source.split("\n"):
-        mark = FENCE.match(line)
-        if fence is not None:
-            if _closes(line, fence):
-                yield _fenced(lines, fence)
-                lines, fence = [], None
-            else:
-                lines.append(line)
-        elif mark is not None:
+        before, fence = fence, after(fence, line)
+        if before is not None and fence is None:
+            yield _fenced(lines, before)
+            lines = []
+        elif fence is not None and before is None:
             yield from _paragraph(lines)
-            lines, fence = [], mark
-        elif line.strip():
+            lines = []
+        elif fence is not None or line.strip():
             lines.append(line)
         else:
             yield from _paragraph(lines)
@@ -103,13 +101,8 @@ def _blocks(source: str) -> Iterator[_Block]:
         yield from _paragraph(lines)
 
 
-def _closes(line: str, fence: re.Match[str]) -> bool:
-    mark = line.lstrip(" \t>").rstrip()
-    return len(mark) >= len(fence[2]) and set(mark) == {fence[2][0]}
-
-
-def _fenced(lines: list[str], fence: re.Match[str]) -> _Block:
-    return _Block(tuple(lines), head=fence[0], tail=fence[1] + fence[2])
+def _fenced(lines: list[str], fence: Fence) -> _Block:
+    return _Block(tuple(lines), head=fence.start, tail=fence.end)
 
 
 def _paragraph(lines: list[str]) -> Iterator[_Block]:

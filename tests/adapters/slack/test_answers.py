@@ -8,8 +8,8 @@ import re
 import pytest
 
 from adapters.chat.slack import render
-from adapters.chat.slack.words import next_fence
 from core.model.chat import Button, ButtonToken, Post
+from core.model.fences import Fence, after
 from tests.adapters.slack.test_render import LIVE
 from tests.adapters.spec import spec_examples
 from tests.answers import ANSWERS, HARD, RINGING, WORDS
@@ -35,9 +35,10 @@ def trouble(text: str) -> list[str]:
 
 def prose(text: str) -> str:
     """Without code, where no reference is read."""
-    fence, lines = "", []
+    fence: Fence | None = None
+    lines: list[str] = []
     for line in text.split("\n"):
-        was, fence = fence, next_fence(fence, line)
+        was, fence = fence, after(fence, line)
         lines += [] if was or fence else [re.sub(r"(`+).*?\1", "", line)]
     return "\n".join(lines)
 
@@ -105,10 +106,10 @@ def test_long_answers_together_come_in_pieces_with_their_fences_closed() -> None
     assert len(pieces) > 3
     for piece in pieces:
         assert trouble(piece.text) == []
-        fence = ""
+        fence: Fence | None = None
         for line in piece.text.split("\n"):
-            fence = next_fence(fence, line)
-        assert fence == "" or piece is pieces[-1]
+            fence = after(fence, line)
+        assert fence is None or piece is pieces[-1]
     said = "".join(re.sub(r"\s*\(\d+/\d+\)$", "", piece.text) for piece in pieces)
     for word in WORDS:
         assert said.count(word) == whole.count(word), word

@@ -146,6 +146,25 @@ def test_a_fence_that_is_cut_is_opened_again() -> None:
     assert all(piece.text.startswith("```python\n") for piece in pieces[1:])
 
 
+@pytest.mark.parametrize("lead", ["> ", ">> ", ""])
+def test_a_fence_in_a_quote_is_closed_in_its_quote(lead: str) -> None:
+    code = "\n".join(f"{lead}{line}" for line in ["```py", *[f"line {number}" for number in range(3_000)], "```"])
+    pieces = render.split(Post(f"See:\n\n{code}\n\nThat is all."))
+
+    assert len(pieces) > 2
+    for piece in pieces[:-1]:
+        assert f"\n{lead}```\n\n(" in piece.text
+    assert all(piece.text.startswith(f"{lead}```py\n{lead}line") for piece in pieces[1:])
+
+
+def test_code_in_a_list_is_cut_at_the_margin() -> None:
+    code = "\n".join(f"     line {number}" for number in range(2_000))
+    pieces = render.split(Post(f"1. - step\n\n     ```py\n{code}\n     ```\n2. next"))
+
+    assert all(piece.text.startswith("```py\nline") for piece in pieces[1:])
+    assert "\n```\n2. next" in pieces[-1].text
+
+
 TEXTS = st.lists(
     st.sampled_from(
         [

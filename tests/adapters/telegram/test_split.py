@@ -138,3 +138,35 @@ def test_every_piece_fits_and_nothing_is_lost(blocks: list[str]) -> None:
 
     for sign in ("para", "bold", "name", "quote", "item", "😀", "Title", "x = 1"):
         assert shown.count(sign) == source.count(sign)
+
+
+@pytest.mark.parametrize(
+    ("before", "lead", "after"),
+    [
+        ("- step\n\n", "  ", "- next"),
+        ("1. step\n   - deeper\n\n", "      ", "2. next"),
+        ("", "", "next"),
+        ("> said\n", "> ", "\nnext"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["```", "~~~~"])
+def test_code_in_a_list_or_a_quote_is_code_in_each_piece(before: str, lead: str, after: str, mark: str) -> None:
+    lines = [f"echo {number} # and some more" for number in range(600)]
+    code = "\n".join(f"{lead}{line}" for line in [f"{mark}sh", *lines, mark])
+
+    shown = [render(each.text) for each in split(Post(f"{before}{code}\n{after} comes *this*."))]
+
+    assert len(shown) > 3
+    for each in shown:
+        [block] = [mark for mark in each.marks if mark.kind == "pre"]
+        assert each.text[block.start : block.end].count("echo") == each.text.count("echo")
+    assert [line for each in shown for line in each.text.split("\n") if line.startswith("echo")] == lines
+    assert [mark.kind for mark in shown[-1].marks if mark.kind != "blockquote"] == ["pre", "italic"]
+
+
+def test_code_that_begins_an_item_is_code_in_each_piece() -> None:
+    lines = [f"echo {number} # and some more" for number in range(300)]
+    shown = pieces("- ```sh\n" + "\n".join(f"  {each}" for each in lines) + "\n  ```\n- next *word*")
+
+    assert [line for each in shown for line in each.split("\n") if line.startswith("echo")] == lines
+    assert shown[-1].endswith("• next word")

@@ -240,6 +240,8 @@ def _beside(world: World, books: Books, orphans: Sequence[Any], found: Found) ->
         if again is not None:
             labels.remove(again)
             found.labelled += 1
+        elif is_labelled and NOTICE in post.text:
+            found.labelled += 1  # it is said once more after each crash, for nothing tells of it
         elif allowed[thread]:
             allowed[thread] -= 1
         else:

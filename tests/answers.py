@@ -4,6 +4,13 @@
 
 from __future__ import annotations
 
+import os
+
+STEP = 4 if os.environ.get("EVERY_PREFIX") else 16
+FIRST = range(STEP) if os.environ.get("EVERY_PREFIX") else (3,)
+"""Of an answer that grows letter by letter each STEP-th is looked at, from each of FIRST on. All of them take minutes:
+`EVERY_PREFIX=1 pytest tests/adapters -k prefix`."""
+
 BLOCKS: dict[str, str] = {
     "intro": """## What I did
 

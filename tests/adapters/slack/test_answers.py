@@ -12,7 +12,7 @@ from core.model.chat import Button, ButtonToken, Post
 from core.model.fences import Fence, after
 from tests.adapters.slack.test_render import LIVE
 from tests.adapters.spec import spec_examples
-from tests.answers import ANSWERS, HARD, RINGING, WORDS
+from tests.answers import ANSWERS, FIRST, HARD, RINGING, STEP, WORDS
 from tests.fakes.slack import faults_of_blocks
 
 BUTTONS = ((Button("Stop", token=ButtonToken("t")),),)
@@ -43,11 +43,11 @@ def prose(text: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("number", range(len(ANSWERS)))
 def test_every_prefix_of_a_long_answer_is_accepted(number: int, first: int) -> None:
     answer = ANSWERS[number]
-    for end in range(first, len(answer) + 1, 4):
+    for end in range(first, len(answer) + 1, STEP):
         shown = render.message(Post(answer[:end]), "name")
         assert faults_of_blocks(shown["blocks"]) == []
         assert not LIVE.search(shown["blocks"][0]["text"])
@@ -58,7 +58,7 @@ def test_every_prefix_of_a_long_answer_is_accepted(number: int, first: int) -> N
 def test_no_prefix_of_a_long_answer_rings_or_hides(number: int) -> None:
     answer = ANSWERS[number]
 
-    assert [(end, found) for end in range(0, len(answer) + 1, 9) if (found := trouble(answer[:end]))] == []
+    assert [(end, found) for end in range(0, len(answer) + 1, 2 * STEP + 1) if (found := trouble(answer[:end]))] == []
 
 
 def test_every_commonmark_example_is_accepted() -> None:

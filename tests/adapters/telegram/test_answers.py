@@ -13,7 +13,7 @@ from adapters.chat.telegram.split import split
 from core.model.chat import Post
 from core.model.visible import visible
 from tests.adapters.telegram import tdlib  # after the check
-from tests.answers import ANSWERS, BLOCKS, HARD, RINGING, WORDS
+from tests.answers import ANSWERS, BLOCKS, FIRST, HARD, RINGING, STEP, WORDS
 
 CODE = {"code", "pre"}
 MARK = re.compile(r"\s*\(\d+/\d+\)$")
@@ -30,11 +30,11 @@ def trouble(shown: Rendered) -> str:
     return tdlib.refusal(shown) or (f"rings at {rung}: {shown!r}" if rung else "")
 
 
-@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("number", range(len(ANSWERS)))
 def test_every_prefix_of_a_long_answer_is_accepted(number: int, first: int) -> None:
     answer = ANSWERS[number]
-    found = [text for end in range(first, len(answer) + 1, 4) if (text := tdlib.refusal(render(answer[:end])))]
+    found = [text for end in range(first, len(answer) + 1, STEP) if (text := tdlib.refusal(render(answer[:end])))]
 
     assert found == []
 
@@ -43,7 +43,7 @@ def test_every_prefix_of_a_long_answer_is_accepted(number: int, first: int) -> N
 def test_no_prefix_of_a_long_answer_rings(number: int) -> None:
     answer = ANSWERS[number]
 
-    assert [text for end in range(0, len(answer) + 1, 9) if (text := trouble(render(answer[:end])))] == []
+    assert [text for end in range(0, len(answer) + 1, 2 * STEP + 1) if (text := trouble(render(answer[:end])))] == []
 
 
 @pytest.mark.parametrize("name", HARD)

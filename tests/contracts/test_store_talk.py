@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.store import DatabaseStore
-from core.model.chat import Button, ButtonToken, Delivery, Post, PostKey, PostRef, Priority, Style, ThreadRef
+from core.model.chat import Button, ButtonToken, Delivery, File, Post, PostKey, PostRef, Priority, Style, ThreadRef
 from core.model.errors import NotFound
 from core.ports import Arrival, Outgoing, SendState, Store, StoredButton
 from tests.contracts.conftest import Hands
@@ -146,6 +146,16 @@ async def test_a_post_comes_back_as_it_was_put(store: DatabaseStore) -> None:
     assert back is not None
     assert told == [back]
     assert replace(back, seq=0) == put
+
+
+async def test_a_file_comes_back_as_it_was_put(store: DatabaseStore) -> None:
+    file = File("DEMO-1.diff", "+ \x00 \U0001f600 \r\n" * 200_000)
+    await store.put_posts([outgoing(post=Post("", file=file, below="below"))])
+
+    back = await store.outgoing(KEY)
+    assert back is not None
+    assert back.post == Post("", file=file, below="below")
+    assert [each.post for each in await store.unsent()] == [back.post]
 
 
 async def test_a_post_that_never_was_is_none(store: DatabaseStore) -> None:

@@ -13,7 +13,10 @@ from core.runs.progress import elapsed, fit_for_code
 SHOWN_FILES = 8
 SHOWN_LEFT = 5
 LEFT_LENGTH = 200
-UNPUBLISHED = "What was done is not published. It is safe in the bot's workspace: “Publish again” takes it from there."
+UNPUBLISHED = (
+    "What was done is not published. It is safe in the bot's workspace for 30 days: "
+    "“Publish again” takes it from there."
+)
 UNBEGUN = "Nothing was changed. Say it again to try once more."
 
 _MARKS = {RunState.COMPLETED: "✅", RunState.FAILED: "❌", RunState.CANCELLED: "⏹"}

@@ -27,6 +27,7 @@ RATE, RUNS = 17.0, 5
 SETTLE_SECONDS = 5.0
 LATE_MS = 50.0
 PARTS = (0.5, 0.99, 1)
+SHOWN_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,10 @@ def told(mode: str, measured: Measured, loop: Loop) -> str:
     facts += [f"{max(map(net, loop.late), default=0):.0f}", sum(each["ms"] > LATE_MS for each in loop.late)]
     rows = [f"| {' | '.join(map(str, (*facts, len(loop.blocked))))} |"]
     for each in sorted(loop.late, key=net, reverse=True)[:12]:
-        seen = each["seen"][len(each["seen"]) // 2] if each["seen"] else []
+        seen = dict.fromkeys(" < ".join(sample[:SHOWN_CALLS]) for sample in each["seen"])
         rows.append(
             f"  at {each['at']:.1f} s: {each['ms']:.0f} ms, of which without a processor {each['no_processor_ms']:.0f},"
-            f" computing {each['cpu_ms']:.0f}, garbage {each['garbage_ms']:.0f}; {' < '.join(seen[:9])}"
+            f" computing {each['cpu_ms']:.0f}, garbage {each['garbage_ms']:.0f}; {' | '.join(seen)}"
         )
     rows.append(f"  our own side was held up for {max(measured.lags) * 1000:.0f} ms at most")
     return "\n".join([*rows, *measured.troubles[:10]])

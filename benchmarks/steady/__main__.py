@@ -81,17 +81,18 @@ async def steady(folder: Path, plan: Plan) -> tuple[Measured, Loop]:
         bot = around.bot("slack", slack_mode=plan.mode)
         report = folder / "probe.json"
         bot.program = ("-m", "benchmarks.steady.probe", str(report), str(plan.late))
-        await bot.start()
         try:
-            room = f"/create_project SHOP Shop {REPO}"
-            await around.slack.say("C0WORK", OWNER, room)
+            await bot.start()
+            await around.slack.say("C0WORK", OWNER, f"/create_project SHOP Shop {REPO}")
             await around.slack.wait_for(lambda: any("SHOP" in each.markdown for each in around.slack.posts))
             await asyncio.sleep(SETTLE_SECONDS)
             os.kill(bot.pid, signal.SIGUSR1)
             measured = await Load(around, rate=plan.rate, runs=plan.runs, seed=plan.seed).run(plan.seconds)
             await asyncio.sleep(2.0)
-        finally:
             await bot.stop()
+        finally:
+            if bot.process is not None and bot.process.returncode is None:
+                await bot.kill()
         measured.troubles += [line for line in bot.log.splitlines() if "[error" in line][:20]
         return measured, Loop.read(report)
 

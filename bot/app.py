@@ -22,14 +22,13 @@ from core.commands import Desk
 from core.inbox import Inbox
 from core.model.errors import ChatError, SandboxError
 from core.owners import Owners
-from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandbox, Store, Webhooked
+from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandbox, Store, Tracer, Webhooked
 from core.posts import Posts
 from core.runs.live import Live
 from core.runs.restarts import Restarts
 from core.signs import Signs
 from core.tidying import Tidying
 from core.watch import Watch
-from core.watchers import Tracer
 
 log = structlog.get_logger()
 

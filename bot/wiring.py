@@ -31,7 +31,7 @@ from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
 from core.owners import Owners
-from core.ports import Agent, ChatPlatform, Clock, Engine, FlowFunction, Forge, Sandbox, Store
+from core.ports import Agent, ChatPlatform, Circuits, Clock, Engine, FlowFunction, Forge, Sandbox, Store, Tracer
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
@@ -45,7 +45,6 @@ from core.signs import Signs
 from core.tidying import Tidying
 from core.tracing import NoTracer, traced
 from core.watch import Watch
-from core.watchers import Circuits, Tracer
 
 NO_SANDBOX = "no sandbox works on the bot's machine; its owner runs `patchbay doctor` there, which says what to do"
 

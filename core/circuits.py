@@ -37,7 +37,7 @@ class CircuitState(IntEnum):
 
 @dataclass(slots=True)
 class OneCircuit:
-    """Fulfils `core.watchers.Circuit`."""
+    """Fulfils `core.ports.Circuit`."""
 
     service: str
     name: str
@@ -112,7 +112,7 @@ class OneCircuit:
 
 @dataclass(slots=True)
 class AllCircuits:
-    """Fulfils `core.watchers.Circuits`."""
+    """Fulfils `core.ports.Circuits`."""
 
     clock: Clock
     _known: dict[str, OneCircuit] = field(default_factory=dict)

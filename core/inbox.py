@@ -13,9 +13,8 @@ from core.alerts import AlertKind, Alerts
 from core.meter import NoMeter
 from core.model.chat import ChatEvent, Delivery
 from core.model.errors import StoreError
-from core.ports import Arrival, ChatPlatform, Clock, Inboxes, Meter, Take
+from core.ports import Arrival, ChatPlatform, Clock, Inboxes, Meter, Take, Tracer
 from core.tracing import NoTracer, trace_of
-from core.watchers import Tracer
 
 log = structlog.get_logger()
 

@@ -18,10 +18,9 @@ from core.files import file_of, in_brief, joined, shown
 from core.meter import NoMeter
 from core.model.chat import FILE, ChatRef, Post, PostKey, Priority, ThreadRef
 from core.model.codec import Json
-from core.ports import ChatPlatform, Clock, Filing, Meter, Outboxes, Outgoing, Redact, SendState
+from core.ports import ChatPlatform, Clock, Filing, Meter, Outboxes, Outgoing, Redact, SendState, Tracer
 from core.sender import Sender
 from core.sending import Opened
-from core.watchers import Tracer
 
 log = structlog.get_logger()
 

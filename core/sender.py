@@ -19,11 +19,10 @@ from core.meter import outcome_of
 from core.model.chat import ChatRef, Post, PostKey, PostRef, Priority, ThreadRef
 from core.model.errors import ChatBusy, ChatError, FileRefused, PostGone, SendUnknown
 from core.pace import Pace, SharesEdits
-from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Paced, SendState
+from core.ports import ChatPlatform, Clock, Meter, Outboxes, Outgoing, Paced, SendState, Tracer
 from core.rooms import Room
 from core.sending import LOST, Opened, RefusedFile, Sending, TwiceUnknown, kept, notice, pause, worded
 from core.tracing import NoTracer, trace_of_post
-from core.watchers import Tracer
 
 log = structlog.get_logger()
 

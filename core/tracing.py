@@ -14,8 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from core.model.chat import Cause, PostKey
 from core.model.codec import Json
-from core.ports import Flow, FlowFunction
-from core.watchers import Tracer
+from core.ports import Flow, FlowFunction, Tracer
 
 T = TypeVar("T")
 

@@ -21,8 +21,6 @@ SOURCES = ("bot", "core", "adapters")
 OURS = (*SOURCES, "tests", "benchmarks")
 """Every folder with code of ours. What else lies here may be anybody's, such as the untidy project of a demo."""
 MOST_LINES = 400
-LONGER = {"core/ports.py": 700}
-"""One file of all protocols, to be read first."""
 TOOL_SECONDS = 600
 
 MODULES = sorted(path for name in SOURCES for path in (ROOT / name).rglob("*.py"))
@@ -76,7 +74,7 @@ def test_a_module_says_what_it_is_for_and_is_not_too_long(path: Path) -> None:
     if text.strip():
         assert said, "the first line says what the module is for"
         assert text.startswith('"""'), "its docstring is the first line"
-    assert len(text.splitlines()) <= LONGER.get(str(path.relative_to(ROOT)), MOST_LINES), "look for the second subject"
+    assert len(text.splitlines()) <= MOST_LINES, "look for the second subject"
 
 
 # --------------------------------------------------------------------------------------- the README

@@ -15,8 +15,7 @@ from pydantic import BaseModel
 
 from adapters.agents.config import AnthropicConfig, CommandConfig, OllamaConfig, OpenAIConfig
 from adapters.straight import NoCircuits
-from core.ports import Agent, Sandbox
-from core.watchers import Circuit, Circuits
+from core.ports import Agent, Circuit, Circuits, Sandbox
 
 
 @dataclass(frozen=True, slots=True)

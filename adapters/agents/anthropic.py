@@ -37,8 +37,7 @@ from adapters.agents.warm import canned, rehearse
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Clock, Sandbox
-from core.watchers import Circuit
+from core.ports import Agent, Circuit, Clock, Sandbox
 
 if TYPE_CHECKING:
     import httpx2

@@ -30,8 +30,7 @@ from adapters.system import SystemClock
 from core.model.errors import AgentCapped, AgentError, AgentLimit, Unavailable
 from core.model.events import Readiness, SessionNamed, TextSaid, TurnAsk, TurnEnd, TurnResult, UsageSeen
 from core.model.work import Usage
-from core.ports import Approve, Clock, Note, Sandbox
-from core.watchers import Circuit
+from core.ports import Approve, Circuit, Clock, Note, Sandbox
 
 BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between two tries of one reply; after the last the turn fails."""

@@ -34,8 +34,7 @@ from adapters.agents.model import (
 from core.model.errors import AgentUnready
 from core.model.events import Readiness
 from core.model.work import Usage
-from core.ports import Agent, Clock, Sandbox
-from core.watchers import Circuit
+from core.ports import Agent, Circuit, Clock, Sandbox
 
 if TYPE_CHECKING:
     from ollama import AsyncClient

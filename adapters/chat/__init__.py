@@ -16,8 +16,7 @@ from adapters.chat.console.config import ConsoleConfig
 from adapters.chat.slack.config import SlackConfig
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.straight import NoCircuits
-from core.ports import ChatPlatform, CommandWord
-from core.watchers import Circuits
+from core.ports import ChatPlatform, Circuits, CommandWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from adapters.straight import NoCircuits
-from core.ports import Forge, Pulls
+from core.ports import Circuits, Forge, Pulls, Tracer
 from core.tracing import NoTracer
-from core.watchers import Circuits, Tracer
 
 
 class GithubConfig(BaseModel):

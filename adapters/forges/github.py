@@ -18,9 +18,8 @@ from adapters.straight import NoCircuit
 from core.model.errors import BadAsk, ForgeError, Unavailable
 from core.model.events import Readiness
 from core.model.work import Project, PullRequest, RepoRef
-from core.ports import PullDraft, Remote
+from core.ports import Circuit, PullDraft, Remote, Tracer
 from core.tracing import NoTracer
-from core.watchers import Circuit, Tracer
 
 if TYPE_CHECKING:
     from adapters.forges.github_client import GithubClient

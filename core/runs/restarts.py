@@ -12,11 +12,10 @@ import structlog
 from core.model.chat import Button, ButtonToken, ChatRef, Post, PostKey, Priority, Style, ThreadRef
 from core.model.errors import StoreError
 from core.model.work import Run, RunState, TurnState
-from core.ports import Agent, Clock, Outgoing, SendState, Store
+from core.ports import Agent, Clock, Forgetting, Outgoing, SendState, Store
 from core.posts import Posts
 from core.runs.cards import CutCards
 from core.runs.steps import MOST_CUTS
-from core.watchers import Forgetting
 from core.zones import span
 
 log = structlog.get_logger()

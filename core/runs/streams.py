@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 
 from core.model.events import AgentEvent, TextSaid
 from core.model.work import Run, RunId
-from core.ports import Clock, Redact
+from core.ports import Clock, Doing, Redact, Streaming, View
 from core.runs.progress import Progress
 from core.runs.stream_words import StreamWords
-from core.streaming import Doing, Streaming, View
 
 LEAST_SECONDS = 1.0
 """Between two views of a turn, whatever the platform says."""

@@ -13,12 +13,11 @@ import pytest
 from core.model.chat import Person, ThreadRef
 from core.model.events import ActionBegan, ActionEnded, AgentEvent, PlanShown, TextSaid, TurnAsk, TurnResult
 from core.model.work import Run, RunId, WorkId
-from core.ports import Note
+from core.ports import Doing, Note, Streaming, View
 from core.runs import streams as module
 from core.runs.live import TICK_SECONDS, Live
 from core.runs.progress import Progress
 from core.runs.streams import KEEP_SECONDS, Streams
-from core.streaming import Doing, Streaming, View
 from tests.fakes.clock import FakeClock
 from tests.whole import WholeBot
 

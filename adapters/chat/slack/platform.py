@@ -34,9 +34,7 @@ from adapters.chat.slack.web import (
 from adapters.straight import NoCircuits
 from core.model.chat import FILE, ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, SendFailed, SendUnknown
-from core.ports import CommandWord, HttpAnswer, Take
-from core.streaming import View
-from core.watchers import Circuits
+from core.ports import Circuits, CommandWord, HttpAnswer, Take, View
 
 EVENT_TYPE = "patchbay_post"
 NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")

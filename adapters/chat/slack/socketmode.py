@@ -35,7 +35,7 @@ from adapters.chat.slack.web import (
     proxy_for,
 )
 from core.model.errors import StoreError
-from core.watchers import Circuit
+from core.ports import Circuit
 
 log = structlog.get_logger()
 

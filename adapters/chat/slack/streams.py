@@ -26,7 +26,7 @@ from adapters.chat.slack.words import defuse
 from core.model.chat import Post, ThreadRef
 from core.model.errors import ChatBusy, NotSupported, SendUnknown
 from core.model.visible import visible
-from core.streaming import View
+from core.ports import View
 
 log = structlog.get_logger()
 

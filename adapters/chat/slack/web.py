@@ -20,7 +20,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack.config import SlackConfig
 from core.model.errors import ChatBusy, ChatError, PostGone, SendFailed, SendUnknown, Unavailable
-from core.watchers import Circuit
+from core.ports import Circuit
 
 REPLY_SECONDS = 30.0
 CONNECT_SECONDS = 10.0

@@ -17,7 +17,7 @@ from adapters.chat.telegram.refusals import is_about_entities
 from adapters.chat.telegram.render import LIMIT, Rendered, render, render_whole, units
 from adapters.chat.telegram.request import Refused
 from core.model.chat import ThreadRef
-from core.streaming import View
+from core.ports import View
 
 log = structlog.get_logger()
 

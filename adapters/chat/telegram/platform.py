@@ -23,9 +23,7 @@ from adapters.chat.telegram.request import TROUBLE, Refused, Request
 from adapters.chat.telegram.split import split
 from core.model.chat import ChatEvent, File, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
-from core.ports import CommandWord, HttpAnswer, Take
-from core.streaming import View
-from core.watchers import Circuit
+from core.ports import Circuit, CommandWord, HttpAnswer, Take, View
 
 WEBHOOK_PATH = "/telegram/webhook"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header

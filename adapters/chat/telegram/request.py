@@ -16,7 +16,7 @@ from telegram.request import BaseRequest, RequestData
 
 from adapters.straight import NoCircuit
 from core.model.errors import Unavailable
-from core.watchers import Circuit
+from core.ports import Circuit
 
 CONNECT_SECONDS = 5.0
 """Name, connection and TLS, and the wait for a free connection."""

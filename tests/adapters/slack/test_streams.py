@@ -27,7 +27,7 @@ from adapters.chat.slack.streams import (
 from adapters.chat.slack.web import close_client, new_client
 from adapters.straight import NoCircuit
 from core.model.chat import Person, Post, PostKey, ThreadRef
-from core.streaming import Doing, Streaming, View
+from core.ports import Doing, Streaming, View
 from tests.adapters.slack.conftest import COMMANDS, Inbox, config_for, listening
 from tests.fakes.slack import FakeSlack, Fault, Message
 

@@ -14,7 +14,7 @@ from adapters.chat.telegram.platform import Telegram
 from adapters.chat.telegram.render import JOINER, LIMIT, units
 from core.model.chat import Person, Post, PostKey, ThreadRef
 from core.model.errors import ChatBusy
-from core.streaming import Doing, Streaming, View
+from core.ports import Doing, Streaming, View
 from tests.fakes import bot_api_schema
 from tests.fakes.telegram import FakeTelegram, Fault, Kind
 

@@ -31,8 +31,7 @@ from core.model.errors import (
     SendUnknown,
     StoreError,
 )
-from core.ports import ChatPlatform, Signing, Webhooked
-from core.watchers import Forgetting
+from core.ports import ChatPlatform, Forgetting, Signing, Webhooked
 from tests.adapters.telegram.conftest import COMMANDS
 from tests.fakes.telegram import FakeTelegram, Fault, Kind
 

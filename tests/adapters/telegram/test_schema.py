@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.platform import Telegram
 from core.model.chat import Button, ButtonToken, File, Person, Post, PostKey, SignKind, Style, ThreadRef
-from core.streaming import View
+from core.ports import View
 from tests.adapters.telegram.conftest import COMMANDS
 from tests.fakes import bot_api_schema
 from tests.fakes.telegram import FakeTelegram

@@ -1,4 +1,4 @@
-"""The protocols of what stands before and beside the calls to the outside world. All others are in `core.ports`."""
+"""What stands before and beside the calls to the outside world."""
 
 from __future__ import annotations
 

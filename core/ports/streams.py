@@ -1,11 +1,14 @@
-"""What an agent is saying and doing just now, and the protocol of a platform that can show it beside the posts."""
+"""What an agent is saying and doing just now, and a platform that can show it beside the posts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from core.model.chat import Person, ThreadRef
+from core.model.chat import (
+    Person,
+    ThreadRef,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from core.ports import Agent, ChatPlatform, Circuits, Clock, Engine, FlowFunctio
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
+from core.runs.cards import CutCards
 from core.runs.desk import RunDesk
 from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
@@ -78,6 +79,7 @@ def build(  # each may be replaced by a test or by the demo
     live = Live(posts, clock, Streams(chats, clock, redact), redact)
     signs = Signs(chats)
     workspaces = GitWorkspaces(config.data, clock)
+    cards = CutCards()
     runs = RunDesk(
         store,
         engine,
@@ -87,6 +89,7 @@ def build(  # each may be replaced by a test or by the demo
         clock,
         most_at_once=config.limits.runs,
         default_agent=config.default_agent,
+        cut_cards=cards,
     )
     steps = RunSteps(
         store,
@@ -105,8 +108,9 @@ def build(  # each may be replaced by a test or by the demo
         zone=config.time_zone,
         redact=redact,
         meter=tally,
+        cut_cards=cards,
     )
-    restarts = Restarts(store, posts, chats, agents, steps.cut_cards, clock, config.time_zone)
+    restarts = Restarts(store, posts, chats, agents, cards, clock, config.time_zone)
     digests = Digests(store, engine, posts, clock)
     desk = Desk(
         store=store,

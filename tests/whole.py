@@ -20,6 +20,7 @@ from core.ports import Agent, ChatPlatform
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
+from core.runs.cards import CutCards
 from core.runs.desk import RunDesk
 from core.runs.flow import RUN_FLOW, RunFlow
 from core.runs.live import Live
@@ -82,6 +83,7 @@ class WholeBot:
         self.live = Live(self.posts, self.clock)
         self.signs = Signs(platforms)
         self.alerts = Alerts(self.clock)
+        self.cut_cards = CutCards()
         self.runs = WatchedDesk(
             self.store,
             self.engine,
@@ -90,6 +92,7 @@ class WholeBot:
             self.agents,
             self.clock,
             most_at_once=self._most_at_once,
+            cut_cards=self.cut_cards,
         )
         forges = {self.forge.name: self.forge}
         self.steps = RunSteps(
@@ -104,9 +107,10 @@ class WholeBot:
             self.runs.free,
             self.alerts,
             zone="Europe/Berlin",
+            cut_cards=self.cut_cards,
         )
         self.restarts = Restarts(
-            self.store, self.posts, platforms, self.agents, self.steps.cut_cards, self.clock, "Europe/Berlin"
+            self.store, self.posts, platforms, self.agents, self.cut_cards, self.clock, "Europe/Berlin"
         )
         self.digests = Digests(self.store, self.engine, self.posts, self.clock)
         self.desk = Desk(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 from core.model.chat import Button, Post, PostKey, Style
@@ -10,21 +12,40 @@ from core.runs.outcome import Outcome, OutcomeKind, question_post
 from core.runs.progress import elapsed, stop_button
 from core.zones import local_time
 
+COMING_SECONDS = 20.0
+"""The most that a press waits for its run: the engine takes up at a start what was cut."""
+
 SAFE = "What was changed is safe in the bot's workspace."
 
 
 class CutCards:
-    """Cards that speak for several runs that a restart cut; such a run needs none of its own. For one life."""
+    """Cards that speak for several runs that a restart cut; such a run needs none of its own. For one life.
+
+    A card is there before its runs have come so far as to wait for what it asks: `waits` bridges that.
+    """
 
     def __init__(self) -> None:
         self._cards: dict[RunId, PostKey] = {}
+        self._coming: dict[RunId, asyncio.Event] = {}
 
     def put(self, run: RunId, card: PostKey) -> None:
-        self._cards[run] = card
+        self._cards[run], self._coming[run] = card, asyncio.Event()
 
     def take(self, run: RunId) -> PostKey | None:
         """Once: whatever cuts it later is news."""
         return self._cards.pop(run, None)
+
+    def parked(self, run: RunId) -> None:
+        """It waits, or never will for what the card asks."""
+        if coming := self._coming.pop(run, None):
+            coming.set()
+
+    async def waits(self, run: RunId) -> None:
+        """Returns when the run waits, at once if no card speaks for it; after COMING_SECONDS in any case."""
+        if coming := self._coming.get(run):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COMING_SECONDS):
+                    await coming.wait()
 
 
 def asking(run: Run, outcome: Outcome, now: datetime, zone: str) -> tuple[Post, str]:

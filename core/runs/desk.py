@@ -15,6 +15,7 @@ from core.model.errors import AgentUnready, BotError, Conflict, NotFound
 from core.model.work import Project, Run, RunId, RunState, Task, Turn, TurnState, Work, WorkId
 from core.ports import Agent, Clock, Engine, FlowState, Store
 from core.posts import Posts
+from core.runs.cards import CutCards
 from core.runs.flow import RUN_FLOW, WORD
 from core.runs.live import Live, anchor_key
 from core.runs.outcome import WordKind
@@ -75,10 +76,12 @@ class RunDesk:
         *,
         most_at_once: int = 8,
         default_agent: str = "",
+        cut_cards: CutCards | None = None,
     ) -> None:
         self._store, self._engine, self._posts, self._live = store, engine, posts, live
         self._agents, self._clock = agents, clock
         self._most_at_once, self._default_agent = most_at_once, default_agent
+        self._cut_cards = cut_cards or CutCards()
         self._freed = asyncio.Event()
 
     # ---------------------------------------------------------------------------------------- asking
@@ -181,6 +184,7 @@ class RunDesk:
 
     async def decide(self, run_id: RunId, kind: WordKind) -> Run:
         """Resume or discard a run that was cut. Conflict: it does not wait for that (any more)."""
+        await self._cut_cards.waits(run_id)
         run = await self._must_find(run_id)
         if run.state is not RunState.WAITING:
             raise Conflict(f"That was settled before: the run is {run.state}.")
@@ -190,6 +194,8 @@ class RunDesk:
 
     async def resume_all(self, room: ChatRef) -> int:
         """All runs of a chat that wait because they were cut; their number."""
+        for run in await self._store.open_runs(room):
+            await self._cut_cards.waits(run.id)
         waiting = [run for run in await self._store.open_runs(room) if run.state is RunState.WAITING]
         count = 0
         for run in waiting:

@@ -127,6 +127,7 @@ class RunSteps:
         key = card or PostKey(f"{'cut' if outcome.kind in CUT_KINDS else 'ask'}:{run_id}:{attempt}")
         now = self.clock.now()
         run = await self.store.park(run_id, now, key, outcome.resets_at)
+        self.cut_cards.parked(run_id)
         self.live.rest(run_id)
         self.on_end()
         if outcome.kind is OutcomeKind.ASKED:
@@ -336,6 +337,7 @@ class RunSteps:
         run = await self._run(run_id)
         await self._show(run)
         self.live.forget(run_id)
+        self.cut_cards.parked(run_id)
         self.signs.put(run.thread, run.message, SignKind.DONE if run.state is RunState.COMPLETED else SignKind.FAILED)
         self.on_end()
         if keep:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,42 @@ async def test_all_of_them_are_resumed_with_one_press(bot: WholeBot) -> None:
     assert [run.state for run in runs] == [RunState.COMPLETED] * 2
     assert cards(bot, "▸ Going on with 2 of them.")
     assert "None of them waits any more." in (await bot.ask("/resume all")).text
+
+
+@pytest.mark.parametrize("label", ["Resume all", "Resume 1"])
+async def test_a_press_that_is_quicker_than_what_it_is_for_waits_for_it(
+    bot: WholeBot, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    await cut(bot, 2)
+    gate, park = asyncio.Event(), bot.store.park
+
+    async def late(*args: Any) -> Run:
+        await gate.wait()
+        return await park(*args)
+
+    monkeypatch.setattr(bot.store, "park", late)
+    await bot.restart()
+    await bot.platform.shown("I restarted; 2 runs were cut.")
+
+    pressed = asyncio.create_task(bot.platform.press(label))
+    await asyncio.sleep(0.01)
+    gate.set()
+    await pressed
+    await bot.quiet()
+
+    runs = await bot.store.runs_of(bot.platform.thread.room, 5)
+    assert {run.title: run.state for run in runs}["Do 1"] is RunState.COMPLETED
+    assert cards(bot, "settled before") == []
+
+
+async def test_a_press_does_not_wait_for_ever(bot: WholeBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.cards.COMING_SECONDS", 0.01)
+    runs = await cut(bot, 1)
+    bot.cut_cards.put(runs[0].id, PostKey("restart:card"))
+
+    await bot.said(f"/resume {runs[0].id}")
+
+    assert await bot.platform.shown("That was settled before: the run is RUNNING.")
 
 
 async def test_resume_all_leaves_a_question_alone(bot: WholeBot) -> None:

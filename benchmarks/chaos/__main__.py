@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for what the bot left in episodes with faults")
     asked = parser.parse_args()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # that a caller dies in the middle is no news
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind
     if asked.controls:
         return asyncio.run(try_controls(asked.seed))
     report = asyncio.run(run(asked))

@@ -165,11 +165,19 @@ class Person:
                     await asyncio.sleep(2 * LOOK_SECONDS)
 
     async def _press(self, post: Seen) -> None:
+        """One card may ask about several runs, with a number on each button."""
         if post.id in self._pressed:
             return
-        if "Resume" in post.buttons:
-            await self._press_once(post, self.dice.choice(["Resume", "Resume", "Resume", "Discard"]))
-        elif "left" in post.buttons:
+        resumes = [each for each in post.buttons if each.startswith("Resume")]
+        if "Resume all" in resumes and self.dice.random() < 0.5:
+            resumes = ["Resume all"]
+        for label in resumes:
+            if label != "Resume all" or len(resumes) == 1:
+                away = label.replace("Resume", "Discard")
+                await self._press_once(
+                    post, self.dice.choice([label, label, label, away if away in post.buttons else label])
+                )
+        if "left" in post.buttons:
             await self._press_once(post, self.dice.choice(["left", "right"]))
 
     async def _press_once(self, post: Seen, label: str) -> None:

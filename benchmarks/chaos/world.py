@@ -216,7 +216,7 @@ class Place(ABC):
         """Every post of the bot here, oldest first."""
 
     def everything(self) -> list[Seen]:
-        """In the threads that were begun here before as well."""
+        """In the whole chat."""
         return self.seen()
 
 
@@ -241,9 +241,15 @@ class TelegramPlace(Place):
             self.world.telegram.press(self.chat, post.buttons[label], message=int(post.id), sender=self.sender)
 
     def seen(self) -> list[Seen]:
+        return self._in({self.topic})
+
+    def everything(self) -> list[Seen]:
+        return self._in({None, *TOPICS})
+
+    def _in(self, topics: Container[int | None]) -> list[Seen]:
         found: dict[int, Seen] = {}
         for each in self.world.telegram.posts:
-            if each.chat != self.chat or each.thread != self.topic:
+            if each.chat != self.chat or each.thread not in topics:
                 continue
             keys = {key["text"]: key["callback_data"] for row in each.buttons for key in row if "callback_data" in key}
             old = found.get(each.message)
@@ -257,13 +263,11 @@ class SlackPlace(Place):
     def __init__(self, world: World, channel: str) -> None:
         super().__init__(world)
         self.channel, self.root = channel, ""
-        self._roots: set[str] = set()
 
     async def say(self, text: str, *, times: int = 1) -> str:
         """A command is said as a mention: `/status` would be Slack's own."""
         slack, ts = self.world.slack, self.world.slack.new_ts()
         root, self.root = self.root, self.root or ts
-        self._roots.add(self.root)
         await slack.say(self.channel, OWNER, text.removeprefix("/"), root, times=times, ts=ts, client_msg_id=own_id(ts))
         return ts
 
@@ -277,7 +281,7 @@ class SlackPlace(Place):
         return self._in({self.root})
 
     def everything(self) -> list[Seen]:
-        return self._in(self._roots)
+        return self._in({each.root for each in self.world.slack.posts})
 
     def _in(self, roots: Container[str]) -> list[Seen]:
         return [
@@ -296,7 +300,4 @@ class SlackCorner(SlackPlace):
         return ""
 
     def seen(self) -> list[Seen]:
-        return self._in({each.root for each in self.world.slack.posts})
-
-    def everything(self) -> list[Seen]:
-        return self.seen()
+        return self.everything()

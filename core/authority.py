@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from core.model.chat import Person
+from core.model.people import Role
 from core.ports import Chats
-
-
-class Role(IntEnum):
-    """What a person may do; the greater may do what the smaller may."""
-
-    STRANGER = 0
-    MEMBER = 1
-    OWNER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +27,7 @@ class Authority:
     def __init__(self, owners: Sequence[Grant], people: Sequence[Grant], chats: Chats) -> None:
         self._roles: dict[tuple[str, str, str], Role] = {}
         for grant in people:
-            self._roles[(grant.platform, grant.tenant, grant.id)] = Role.MEMBER
+            self._roles[(grant.platform, grant.tenant, grant.id)] = Role.DEVELOPER
         for grant in owners:
             self._roles[(grant.platform, grant.tenant, grant.id)] = Role.OWNER
         self._chats = chats
@@ -56,3 +48,6 @@ class Authority:
 
 def _identity(person: Person) -> tuple[str, str, str]:
     return (person.platform, person.tenant, person.id)
+
+
+__all__ = ["LOCAL_PLATFORM", "Authority", "Grant", "Role"]

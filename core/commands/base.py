@@ -105,4 +105,4 @@ class Command(Generic[A]):
     needs_thread: bool = False
     names: bool = False
     links: bool = False
-    role: Role = Role.MEMBER
+    role: Role = Role.DEVELOPER

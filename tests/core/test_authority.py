@@ -15,8 +15,8 @@ PEOPLE = [Grant("slack", "", "U1"), Grant("slack", "", "U2"), Grant("telegram", 
 
 TABLE = [
     ("an owner at home", Person("slack", "T1", "U1"), Role.OWNER),
-    ("a member at home", Person("slack", "T1", "U2"), Role.MEMBER),
-    ("a member whose message names no workspace", Person("slack", "", "U2"), Role.MEMBER),
+    ("a member at home", Person("slack", "T1", "U2"), Role.DEVELOPER),
+    ("a member whose message names no workspace", Person("slack", "", "U2"), Role.DEVELOPER),
     ("the same id in another workspace", Person("slack", "T2", "U1"), Role.STRANGER),
     ("an owner of a workspace that is named", Person("slack", "T9", "U9"), Role.OWNER),
     ("that id at home", Person("slack", "T1", "U9"), Role.STRANGER),

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from core.commands import Desk
 from core.inbox import Inbox
 from core.model.errors import ChatError, SandboxError
 from core.owners import Owners
-from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, Sandbox, Store, Tracer, Webhooked
+from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, NewsSource, Sandbox, Store, Tracer, Webhooked
 from core.posts import Posts
 from core.runs.live import Live
 from core.runs.restarts import Restarts
@@ -48,6 +48,7 @@ class App:
     store: Store
     engine: Engine
     platforms: Mapping[str, ChatPlatform]
+    sources: Sequence[NewsSource]
     inbox: Inbox
     posts: Posts
     live: Live
@@ -108,6 +109,9 @@ class App:
                     )
                 ]
                 await asyncio.sleep(0)
+                for source in self.sources:
+                    await self.inbox.take_up(source)
+                    source.open(self.inbox.take_for(source))
                 listeners = [group.create_task(self._attend(each)) for each in self.platforms.values()]
                 try:
                     return await main()
@@ -164,7 +168,7 @@ class App:
                 await self.posts.until_quiet()
 
     def _webhooks(self) -> list[Webhooked]:
-        return [each for each in self.platforms.values() if isinstance(each, Webhooked)]
+        return [each for each in (*self.platforms.values(), *self.sources) if isinstance(each, Webhooked)]
 
 
 def make_folder(data: Path) -> None:

@@ -30,8 +30,21 @@ from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
+from core.news import News
 from core.owners import Owners
-from core.ports import Agent, ChatPlatform, Circuits, Clock, Engine, FlowFunction, Forge, Sandbox, Store, Tracer
+from core.ports import (
+    Agent,
+    ChatPlatform,
+    Circuits,
+    Clock,
+    Engine,
+    FlowFunction,
+    Forge,
+    NewsSource,
+    Sandbox,
+    Store,
+    Tracer,
+)
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.quiet import QuietHours
@@ -132,6 +145,7 @@ def build(  # each may be replaced by a test or by the demo
     conversation = Conversation(desk, authority, signs)
     posts.when_opened(conversation.opened)
     inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
+    inbox.when_news(News(store, posts, forges, clock).learn)
     least_room = config.limits.free_mb * 1_000_000
     watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
     return App(
@@ -139,6 +153,7 @@ def build(  # each may be replaced by a test or by the demo
         store=store,
         engine=engine,
         platforms=chats,
+        sources=_sources(config),
         inbox=inbox,
         posts=posts,
         live=live,
@@ -171,6 +186,11 @@ def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}
     return {**forges, "local": FORGES["local"].build(config.forges.get("local", LocalConfig()), tools)}
+
+
+def _sources(config: Config) -> list[NewsSource]:
+    made = (FORGES[name].news(section) for name, section in config.forges.items())
+    return [source for source in made if source is not None]
 
 
 def _agents(config: Config, sandbox: Sandbox, circuits: Circuits) -> dict[str, Agent]:

@@ -11,9 +11,10 @@ import structlog
 
 from core.alerts import AlertKind, Alerts
 from core.meter import NoMeter
-from core.model.chat import ChatEvent, Delivery
+from core.model.chat import Cause, ChatEvent, Delivery
 from core.model.errors import StoreError
-from core.ports import Arrival, ChatPlatform, Clock, Inboxes, Meter, Take, Tracer
+from core.model.forge import PullNews
+from core.ports import Arrival, Clock, Inboxes, Meter, Source, Take, Tracer
 from core.tracing import NoTracer, trace_of
 
 log = structlog.get_logger()
@@ -27,7 +28,10 @@ HOW_TO_REPLAY = "`patchbay inbox list` tells what they are, with the bot stopped
 RETRY_SECONDS = 1.0
 STORE_RETRY_SECONDS = 2.0
 
+Event = ChatEvent | PullNews
+
 Hear = Callable[[ChatEvent], Awaitable[None]]
+Learn = Callable[[PullNews], Awaitable[None]]
 SetAside = Callable[[ChatEvent, str], Awaitable[None]]
 """Tells the person; given the id under which the delivery is kept."""
 
@@ -35,7 +39,20 @@ SetAside = Callable[[ChatEvent, str], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class _Item:
     key: str
-    event: ChatEvent
+    event: Event
+
+    @property
+    def cause(self) -> Cause:
+        return self.event.cause
+
+    @property
+    def lane(self) -> str:
+        """What is handled one after another."""
+        return self.event.lane if isinstance(self.event, PullNews) else str(self.event.thread)
+
+    @property
+    def source(self) -> str:
+        return self.event.repo.forge if isinstance(self.event, PullNews) else self.event.thread.platform
 
 
 class Inbox:
@@ -54,12 +71,17 @@ class Inbox:
         self._store, self._clock, self._meter = store, clock, meter or NoMeter()
         self._alerts, self._tracer = alerts or Alerts(clock), tracer or NoTracer()
         self._hear, self._set_aside = hear, set_aside
+        self._learn: Learn = _not_interested
         self._lanes: dict[str, deque[_Item]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def take_for(self, platform: ChatPlatform) -> Take:
+    def when_news(self, learn: Learn) -> None:
+        """Who hears what forges tell. Before anything is taken from them."""
+        self._learn = learn
+
+    def take_for(self, platform: Source) -> Take:
         async def take(deliveries: Sequence[Delivery], cursor: str | None = None) -> None:
             items = [each for each in (_read(platform, delivery) for delivery in deliveries) if each is not None]
             arrivals = [arrival for arrival, _ in items]
@@ -97,7 +119,7 @@ class Inbox:
             words = f"Still set aside: {len(keys)}, the last one `{keys[-1]}`. {HOW_TO_REPLAY}"
             self._alerts.raise_(AlertKind.SET_ASIDE, words, REMINDER)
 
-    async def take_up(self, platform: ChatPlatform) -> None:
+    async def take_up(self, platform: Source) -> None:
         """What an earlier life of the bot took from this platform and did not settle. After `connect`."""
         known = {item.key for lane in self._lanes.values() for item in lane}
         for arrival in await self._store.unsettled():
@@ -112,7 +134,7 @@ class Inbox:
 
     def _enqueue(self, item: _Item) -> None:
         self._quiet.clear()
-        name = str(item.event.thread)
+        name = item.lane
         lane = self._lanes.get(name)
         if lane is not None:
             lane.append(item)
@@ -144,14 +166,13 @@ class Inbox:
                 log.error("inbox.store", key=item.key, reason=str(error))  # noqa: TRY400 - the reason is the line
                 await self._clock.sleep(STORE_RETRY_SECONDS)
         seconds = (self._clock.now() - began).total_seconds()
-        self._meter.observe("handling_seconds", seconds, platform=item.event.thread.platform)
+        self._meter.observe("handling_seconds", seconds, platform=item.source)
 
     async def _try(self, item: _Item) -> bool:
         """False: it is to be tried again. StoreError: nothing can be kept just now, not even that it failed."""
-        cause, platform = item.event.cause, item.event.thread.platform
         try:
-            with self._tracer.span("delivery", trace_of(cause), cause=cause, platform=platform):
-                await self._hear(item.event)
+            with self._tracer.span("delivery", trace_of(item.cause), cause=item.cause, platform=item.source):
+                await self._dispatch(item.event)
         except StoreError:
             raise
         except Exception as error:  # a boundary: the next delivery must not suffer
@@ -163,17 +184,26 @@ class Inbox:
             await self._give_up(item, error)
         else:
             await self._store.settle(item.key)
-            self._meter.count("deliveries_handled", platform=item.event.thread.platform)
+            self._meter.count("deliveries_handled", platform=item.source)
         return True
+
+    async def _dispatch(self, event: Event) -> None:
+        await (self._learn(event) if isinstance(event, PullNews) else self._hear(event))
 
     async def _give_up(self, item: _Item, error: Exception) -> None:
         await self._store.set_aside(item.key, repr(error))
         self._alerts.raise_(AlertKind.SET_ASIDE, _aside_words(item.key, type(error).__name__), item.key)
-        self._meter.count("deliveries_set_aside", platform=item.event.thread.platform)
+        self._meter.count("deliveries_set_aside", platform=item.source)
+        if isinstance(item.event, PullNews):
+            return  # nobody in a chat asked for it; the owners are told
         try:
             await self._set_aside(item.event, item.key)
         except Exception:  # a boundary: telling is tried once
             log.exception("inbox.untold", key=item.key)
+
+
+async def _not_interested(_news: PullNews) -> None:
+    """Until somebody says who is."""
 
 
 def _aside_words(key: str, error: str) -> str:
@@ -183,7 +213,7 @@ def _aside_words(key: str, error: str) -> str:
     )
 
 
-def _read(platform: ChatPlatform, delivery: Delivery) -> tuple[Arrival, ChatEvent] | None:
+def _read(platform: Source, delivery: Delivery) -> tuple[Arrival, Event] | None:
     event = platform.read(delivery.raw)
     if event is None:
         return None

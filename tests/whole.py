@@ -16,6 +16,7 @@ from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
 from core.model.chat import Person, ThreadRef
 from core.model.work import Run
+from core.news import News
 from core.ports import Agent, ChatPlatform
 from core.posts import Posts
 from core.projects import ProjectDesk
@@ -129,6 +130,7 @@ class WholeBot:
         self.conversation = Conversation(self.desk, authority, self.signs)
         self.posts.when_opened(self.conversation.opened)
         self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
+        self.inbox.when_news(News(self.store, self.posts, forges, self.clock).learn)
 
     async def start(self) -> None:
         await self.restarts.take_stock()

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from adapters.straight import NoCircuits
-from core.ports import Circuits, Forge, Pulls, Tracer
+from core.ports import Circuits, Forge, NewsSource, Pulls, Tracer
 from core.tracing import NoTracer
 
 
@@ -22,6 +22,8 @@ class GithubConfig(BaseModel):
     token: SecretStr
     api_base: str = "https://api.github.com"
     git_base: str = "https://github.com"
+    webhook_secret: SecretStr = SecretStr("")
+    """Empty: nobody is listened to."""
 
 
 class LocalConfig(BaseModel):
@@ -46,12 +48,21 @@ class ForgeKind:
 
     config: type[BaseModel]
     build: Callable[[Any, ForgeTools], Forge]
+    news: Callable[[Any], NewsSource | None] = lambda _config: None
+    """What tells by itself what happens there; None: nothing is set up for that."""
 
 
 def _github(config: GithubConfig, tools: ForgeTools) -> Forge:
     from adapters.forges.github import Github  # noqa: PLC0415 - imported when used
 
     return Github(config, tools.circuits.circuit("github", "GitHub"), tools.tracer)
+
+
+def _github_news(config: GithubConfig) -> NewsSource | None:
+    from adapters.forges.github_webhook import GithubWebhook  # noqa: PLC0415 - imported when used
+
+    secret = config.webhook_secret.get_secret_value()
+    return GithubWebhook(secret) if secret else None
 
 
 def _local(_config: LocalConfig, tools: ForgeTools) -> Forge:
@@ -61,6 +72,6 @@ def _local(_config: LocalConfig, tools: ForgeTools) -> Forge:
 
 
 FORGES: Mapping[str, ForgeKind] = {
-    "github": ForgeKind(GithubConfig, _github),
+    "github": ForgeKind(GithubConfig, _github, _github_news),
     "local": ForgeKind(LocalConfig, _local),
 }

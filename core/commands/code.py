@@ -9,7 +9,8 @@ from core.commands.runs import parse_id
 from core.files import bounded
 from core.model.chat import Button, File, Post, Style
 from core.model.errors import BadAsk, Conflict, NotFound
-from core.model.work import PullState, Run, RunState, TaskState, Work
+from core.model.work import PullState, Run, RunState, Work
+from core.news import end_work, ended_key, ended_words
 from core.projects import parse_task_key
 from core.runs.answer import UNPUBLISHED, files, link, publish_button
 
@@ -55,7 +56,7 @@ async def pull(ask: str, scene: Scene, desk: Desk) -> Reply:
         now = await desk.steps.forge(project).pull_request(project, work.pull.number)
         await desk.store.put_pull(work.id, now)
         if now.state is not PullState.OPEN:
-            await _ended(work, now.state, desk)
+            await end_work(desk.store, work, now)
         return say(f"{link(now)} · {now.state}", _buttons(work, now.state))
     return await _open(work, desk)
 
@@ -87,7 +88,7 @@ async def publish(ask: str, scene: Scene, desk: Desk) -> Reply:
     return say(files(published.change), row)
 
 
-async def merge(ask: str, scene: Scene, desk: Desk) -> Reply:
+async def merge(ask: str, scene: Scene, desk: Desk) -> Reply | None:
     work = await work_named(ask, scene, desk, "merge")
     if work.pull is None:
         raise BadAsk("That has no pull request yet; /pr opens one.")
@@ -96,17 +97,10 @@ async def merge(ask: str, scene: Scene, desk: Desk) -> Reply:
         raise Conflict(f"“{run.title}” is still {run.state}; merge when it is over, or stop it first.")
     project = await desk.projects.project(work.project)
     merged = await desk.steps.forge(project).merge(project, work.pull.number)
-    await desk.store.put_pull(work.id, merged)
-    await _ended(work, merged.state, desk)
-    by = scene.person.name or scene.person.id
-    return say(f"🎉 {link(merged)} is merged into `{merged.base}` by {by}.")
-
-
-async def _ended(work: Work, state: PullState, desk: Desk) -> None:
-    """Work ends with its pull request; its task is done when it was merged."""
-    await desk.store.close_work(work.id)
-    if work.task is not None and state is PullState.MERGED:
-        await desk.store.put_task_state(work.task, TaskState.DONE)
+    await end_work(desk.store, work, merged)
+    words = ended_words(work, merged, scene.person.name or scene.person.id)
+    await desk.posts.say(ended_key(work.id, merged), work.thread, Post(words))
+    return None if scene.thread == work.thread else say(words)
 
 
 def _buttons(work: Work, state: PullState) -> tuple[Button, ...]:

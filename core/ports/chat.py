@@ -16,12 +16,32 @@ from core.model.chat import (
     SignKind,
     ThreadRef,
 )
+from core.model.forge import PullNews
 
 
 class Take(Protocol):
     """Given to a platform: returns once deliveries and cursor are committed. StoreError: acknowledge nothing."""
 
     async def __call__(self, deliveries: Sequence[Delivery], cursor: str | None = None) -> None: ...
+
+
+class Source(Protocol):
+    """Where deliveries come from: a chat platform, or a forge that has news."""
+
+    @property
+    def name(self) -> str:
+        """The `platform` of every delivery."""
+
+    def read(self, raw: bytes) -> ChatEvent | PullNews | None:
+        """Pure. None: nothing for us. Never raises, whatever the bytes are."""
+
+
+@runtime_checkable
+class NewsSource(Source, Protocol):
+    """A forge that tells by itself what happens there."""
+
+    def open(self, take: Take) -> None:
+        """From now on what comes is taken so; before, it is refused."""
 
 
 class ChatPlatform(Protocol):

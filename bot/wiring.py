@@ -91,7 +91,7 @@ def build(  # each may be replaced by a test or by the demo
     posts.watched_by(alerts, tracer)
     live = Live(posts, clock, Streams(chats, clock, redact), redact)
     signs = Signs(chats)
-    workspaces = GitWorkspaces(config.data, clock)
+    workspaces = GitWorkspaces(config.data, clock, circuits)
     cards = CutCards()
     runs = RunDesk(
         store,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.git import Fault, Git, GitError, make_bare
+from adapters.workspaces.outside import Outside
 from adapters.workspaces.places import remove_folder
 from core.model.errors import WorkspaceError
 from core.ports import Remote
@@ -46,18 +47,19 @@ def check_branch(name: str) -> str:
 class Lookout:
     """Fetches. It remembers where bases stood: a repository on this machine that has not moved is not asked again."""
 
-    def __init__(self) -> None:
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
         self._bases: dict[tuple[Path, str, str], Seen] = {}
 
     async def look(self, git: Git, remote: Remote, base: str, branch: str, owner: str) -> Seen:
         """Both branches are in the store then. The base must be there, the branch need not."""
         check_branch(branch)
-        base = check_branch(base or await _default_branch(git, remote))
+        base = check_branch(base or await _default_branch(self._outside, git, remote))
         place = (git.directory, remote.url, base)
         known = self._bases.get(place)
         if known is not None and await asyncio.to_thread(_still_stands, git.directory, remote.url, known, branch):
             return known
-        seen = await _fetch(git, remote, base, branch, owner)
+        seen = await _fetch(self._outside, git, remote, base, branch, owner)
         if remote.url.startswith("/") and not seen.branch_commit:
             self._bases[place] = seen
         return seen
@@ -75,10 +77,11 @@ def _still_stands(store: Path, url: str, known: Seen, branch: str) -> bool:
     return tip == known.base_commit and not is_there and (store / "HEAD").exists()
 
 
-async def _fetch(git: Git, remote: Remote, base: str, branch: str, owner: str) -> Seen:
+async def _fetch(outside: Outside, git: Git, remote: Remote, base: str, branch: str, owner: str) -> Seen:
     await asyncio.to_thread(_make_ready, git.directory, owner)
     ours, theirs = f"refs/base/{base}", f"refs/runs/{owner}/branch/{branch}"
-    await git.run(
+    await outside.run(
+        git,
         *FETCH,
         remote.url,
         f"+refs/heads/{base}:{ours}",
@@ -100,8 +103,8 @@ def _make_ready(store: Path, owner: str) -> None:
         lock.unlink(missing_ok=True)
 
 
-async def _default_branch(git: Git, remote: Remote) -> str:
-    listed = (await git.run("ls-remote", "--quiet", "--symref", remote.url, "HEAD", remote=remote)).text
+async def _default_branch(outside: Outside, git: Git, remote: Remote) -> str:
+    listed = (await outside.run(git, "ls-remote", "--quiet", "--symref", remote.url, "HEAD", remote=remote)).text
     found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listed, re.MULTILINE)
     if found is None:
         raise WorkspaceError(
@@ -111,12 +114,13 @@ async def _default_branch(git: Git, remote: Remote) -> str:
     return found[1]
 
 
-async def push(git: Git, remote: Remote, commit: str, branch: str, known: str) -> bool:
+async def push(outside: Outside, git: Git, remote: Remote, commit: str, branch: str, known: str) -> bool:
     """False, and nothing is changed: the branch is no longer at `known` (empty: not there)."""
     lease = f"--force-with-lease=refs/heads/{branch}:{known}"
     target = f"{commit}:refs/heads/{branch}"
     try:
-        await git.run("push", "--porcelain", "--no-verify", "--no-signed", lease, remote.url, target, remote=remote)
+        words = ("push", "--porcelain", "--no-verify", "--no-signed", lease, remote.url, target)
+        await outside.run(git, *words, remote=remote)
     except GitError as error:
         if error.fault is Fault.MOVED:
             return False

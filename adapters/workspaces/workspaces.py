@@ -12,12 +12,14 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from adapters.git import Git, Identity, MergeConflictError, is_ancestor, merge_base, merge_trees
+from adapters.straight import NoCircuits
 from adapters.system import Ended
 from adapters.workspaces import guest, remotes
+from adapters.workspaces.outside import Outside
 from adapters.workspaces.places import Meta, Place, check_run, fingerprint, place, remove_folder, translated
 from core.model.errors import WorkspaceError
 from core.model.work import Change, Checkout, FileChange, Project, ProjectKey, RunId
-from core.ports import Clock, CommitMessage, Remote
+from core.ports import Circuits, Clock, CommitMessage, Remote
 
 PUSH_TRIES = 3
 """Between two of them someone else has pushed to the same branch."""
@@ -31,10 +33,11 @@ DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "-M")
 class GitWorkspaces:
     """`data` is the bot's data folder."""
 
-    def __init__(self, data: Path, clock: Clock) -> None:
+    def __init__(self, data: Path, clock: Clock, circuits: Circuits | None = None) -> None:
         self._data = Path(os.path.normpath(data.absolute()))
         self._clock = clock
-        self._lookout = remotes.Lookout()
+        self._outside = Outside(circuits or NoCircuits())
+        self._lookout = remotes.Lookout(self._outside)
         self._projects: defaultdict[ProjectKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._runs: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
 
@@ -165,7 +168,7 @@ class GitWorkspaces:
 
     async def _push(self, here: Place, meta: Meta, remote: Remote) -> Meta:
         for _ in range(PUSH_TRIES):
-            if await remotes.push(here.git, remote, meta.head, meta.branch, meta.remote):
+            if await remotes.push(self._outside, here.git, remote, meta.head, meta.branch, meta.remote):
                 published = replace(meta, remote=meta.head)
                 await asyncio.to_thread(here.write, published)
                 return published
@@ -203,7 +206,7 @@ class GitWorkspaces:
             tree = await merge_trees(here.git, meta.head, theirs)
         except MergeConflictError as conflict:
             aside = f"{meta.branch}-{meta.head[:8]}"
-            await remotes.push(here.git, remote, meta.head, aside, "")
+            await remotes.push(self._outside, here.git, remote, meta.head, aside, "")
             raise WorkspaceError(
                 f"Someone pushed to {meta.branch} meanwhile, and it conflicts with this run in {conflict}. "
                 f"Nothing is lost: this run's commit is on the branch {aside}. Merge the two by hand, then ask again."

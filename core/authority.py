@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.model.chat import Person
 from core.model.people import Role
-from core.ports import Chats
+from core.ports import People
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ LOCAL_PLATFORM = "console"
 
 
 class Authority:
-    def __init__(self, owners: Sequence[Grant], people: Sequence[Grant], chats: Chats) -> None:
+    def __init__(self, owners: Sequence[Grant], people: Sequence[Grant], chats: People) -> None:
         self._roles: dict[tuple[str, str, str], Role] = {}
         for grant in people:
             self._roles[(grant.platform, grant.tenant, grant.id)] = Role.DEVELOPER

@@ -39,7 +39,7 @@ class Conversation:
                 await self._hear_said(event)
             case Pressed():
                 await self._hear_pressed(event)
-            case _:
+            case Halted():
                 await self._hear_halted(event)
 
     async def opened(self, ask: Json, ref: PostRef) -> None:

@@ -10,7 +10,7 @@ from core.alerts import OTHERS, Alert, Alerts
 from core.authority import Grant
 from core.model.chat import Post, PostKey, ThreadRef
 from core.model.errors import ChatError, StoreError
-from core.ports import ChatPlatform, Chats, Clock, Reaching
+from core.ports import ChatPlatform, Clock, People, Reaching
 from core.posts import Posts
 
 log = structlog.get_logger()
@@ -29,12 +29,12 @@ class Owners:
         self,
         alerts: Alerts,
         posts: Posts,
-        chats: Chats,
+        people: People,
         platforms: Mapping[str, ChatPlatform],
         owners: Sequence[Grant],
         clock: Clock,
     ) -> None:
-        self._alerts, self._posts, self._chats, self._clock = alerts, posts, chats, clock
+        self._alerts, self._posts, self._store, self._clock = alerts, posts, people, clock
         self._platforms, self._owners = platforms, owners
         self._untold: list[tuple[str, Alert]] = []
         """Each with the hour that names its post."""
@@ -85,7 +85,7 @@ class Owners:
 
     async def _people(self) -> list[tuple[str, str]]:
         """Platform and id of every owner who can be written to, once each."""
-        paired = [Grant(each.platform, each.tenant, each.id) for each in await self._chats.owners()]
+        paired = [Grant(each.platform, each.tenant, each.id) for each in await self._store.owners()]
         found = dict.fromkeys((each.platform, each.id) for each in (*self._owners, *paired) if self._is_here(each))
         return list(found)
 

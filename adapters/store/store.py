@@ -16,6 +16,7 @@ from adapters.store.parts.digests import DigestPart
 from adapters.store.parts.inboxes import InboxPart
 from adapters.store.parts.lives import LifePart
 from adapters.store.parts.outboxes import OutboxPart
+from adapters.store.parts.people import PeoplePart
 from adapters.store.parts.projects import ProjectPart, PullPart
 from adapters.store.parts.runs import RunPart
 from adapters.store.parts.turns import TurnPart
@@ -32,7 +33,17 @@ def _utc_now() -> datetime:
 
 
 class DatabaseStore(
-    InboxPart, OutboxPart, ChatPart, ProjectPart, PullPart, RunPart, TurnPart, WorkPart, DigestPart, LifePart
+    InboxPart,
+    OutboxPart,
+    ChatPart,
+    ProjectPart,
+    PullPart,
+    RunPart,
+    TurnPart,
+    WorkPart,
+    DigestPart,
+    LifePart,
+    PeoplePart,
 ):
     """`url` None or empty: a SQLite file in `data`, which is made if need be. `node` owns the runs begun here."""
 

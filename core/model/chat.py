@@ -84,6 +84,24 @@ class Person:
         return f"{self.platform}:{self.tenant}:{self.id}"
 
 
+class Author(StrEnum):
+    """What the platform says of who speaks. Bots, channels and anonymous administrators are no authors at all."""
+
+    PERSON = "person"
+    GUEST = "guest"
+    """Of the workspace, but let into some of its channels only."""
+    EXTERNAL = "external"
+    """Of another workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Somebody is named in a message. `words`: as they stand in its text."""
+
+    words: str
+    person: Person
+
+
 class Style(StrEnum):
     PLAIN = "plain"
     PRIMARY = "primary"
@@ -168,6 +186,11 @@ class Said:
     chat_title: str = ""
     corrects: Cause | None = None
     """For an edited message: the cause of the original."""
+    author: Author = Author.PERSON
+    mentions: tuple[Mention, ...] = ()
+    """People who are named in it by a true mention; the bot itself is left out."""
+    answers: Person | None = None
+    """Whose message it replies to, where that is a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +203,8 @@ class Pressed:
     token: ButtonToken
     post: PostRef
     handle: str = ""
+    is_direct: bool = False
+    author: Author = Author.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,18 @@ class Halted:
     cause: Cause
     thread: ThreadRef
     person: Person
+    is_direct: bool = False
+    author: Author = Author.PERSON
 
 
-ChatEvent = Said | Pressed | Halted
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The bot was added to a chat; `person` did it."""
+
+    cause: Cause
+    thread: ThreadRef
+    person: Person
+    chat_title: str = ""
+
+
+ChatEvent = Said | Pressed | Halted | Joined

@@ -21,6 +21,7 @@ from core.ports.chat import (
 )
 from core.ports.code import Access, Closing, CommitMessage, Forge, PullDraft, Remote, Sandbox, Workspaces, Wrapped
 from core.ports.engine import Engine, Flow, FlowFunction, FlowState
+from core.ports.people import People, Vouching
 from core.ports.store import (
     Arrival,
     Aside,
@@ -74,6 +75,7 @@ __all__ = [
     "Outboxes",
     "Outgoing",
     "Paced",
+    "People",
     "Projects",
     "PullDraft",
     "Pulls",
@@ -91,6 +93,7 @@ __all__ = [
     "Take",
     "Tracer",
     "View",
+    "Vouching",
     "Webhooked",
     "Workspaces",
     "Wrapped",

@@ -42,6 +42,7 @@ from core.model.work import (
     WorkId,
 )
 from core.ports.code import PullDraft
+from core.ports.people import People
 from core.ports.watch import Lives
 
 
@@ -164,7 +165,7 @@ class Outboxes(Protocol):
 
 
 class Chats(Protocol):
-    """Links and settings of chats, and who was paired."""
+    """Links and settings of chats."""
 
     async def link(self, thread: ThreadRef) -> Link | None:
         """The thread's own, else the chat's."""
@@ -179,15 +180,6 @@ class Chats(Protocol):
     async def settings(self, room: ChatRef) -> ChatSettings: ...
 
     async def put_settings(self, settings: ChatSettings) -> None: ...
-
-    async def offer_pairing(self, platform: str, code: str, until: datetime) -> None:
-        """A code that makes who says it on `platform` an owner; kept as a hash. It replaces an older one."""
-
-    async def pair(self, code: str, person: Person, now: datetime) -> bool:
-        """Once, before it expires."""
-
-    async def owners(self) -> list[Person]:
-        """Those who were paired."""
 
 
 class Projects(Protocol):
@@ -327,7 +319,7 @@ class DigestPlans(Protocol):
         """False: it is no longer as `plan` says (changed, dropped, or advanced by another)."""
 
 
-class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, Protocol):
+class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, People, Protocol):
     """What must outlive a restart. It settles races by returning what stands."""
 
     async def open(self) -> None:

@@ -282,8 +282,9 @@ async def test_a_server_with_pending_migrations_is_left_to_a_person(
     async with postgres_database() as address:
         await migrate(address, tmp_path)
         with monkeypatch.context() as patch:
-            patch.setattr(migrating, "names", lambda: ["0001_initial", "0002_more"])
-            with pytest.raises(ConfigError, match=r"0002_more.*patchbay migrate"):
+            shipped = [*migrating.names(), "9999_more"]
+            patch.setattr(migrating, "names", lambda: shipped)
+            with pytest.raises(ConfigError, match=r"9999_more.*patchbay migrate"):
                 await DatabaseStore(address, tmp_path).open()
         async with opened(address, tmp_path):
             pass

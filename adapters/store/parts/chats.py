@@ -1,17 +1,12 @@
-"""Links and settings of chats, and who was paired."""
+"""Links and settings of chats."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-from datetime import datetime
-
 from adapters.store.database import Transaction
-from adapters.store.parts.part import Part, one, upsert
+from adapters.store.parts.part import Part, upsert
 from adapters.store.tables import models
 from adapters.store.tables.columns import pack
-from core.model.chat import ChatRef, Person, ThreadRef
+from core.model.chat import ChatRef, ThreadRef
 from core.model.codec import to_json
 from core.model.work import ChatSettings, Link
 
@@ -51,31 +46,3 @@ class ChatPart(Part):
             tx.after.append(lambda: self._known.settings.update({settings.chat: settings}))
 
         await self._writer.write(job)
-
-    async def offer_pairing(self, platform: str, code: str, until: datetime) -> None:
-        async def job(tx: Transaction) -> None:
-            salt = secrets.token_hex(16)
-            row = {"salt": salt, "code": _hash(salt, code), "until": until}
-            await upsert(tx, models.PairingRow, row, platform=platform)
-
-        await self._writer.write(job)
-
-    async def pair(self, code: str, person: Person, now: datetime) -> bool:
-        return await self._writer.write(lambda tx: self._pair(tx, code, person, now))
-
-    async def owners(self) -> list[Person]:
-        return list(self._known.owners.values())
-
-    async def _pair(self, tx: Transaction, code: str, person: Person, now: datetime) -> bool:
-        offer = await one(tx, models.PairingRow.filter(platform=person.platform))
-        if offer is None or now >= offer.until or not hmac.compare_digest(offer.code, _hash(offer.salt, code)):
-            return False
-        await offer.delete(using_db=tx.db)
-        row = {"person": pack(to_json(person)), "paired_at": now}
-        await upsert(tx, models.OwnerRow, row, key=str(person))
-        tx.after.append(lambda: self._known.owners.update({str(person): person}))
-        return True
-
-
-def _hash(salt: str, code: str) -> str:
-    return hashlib.sha256(f"{salt}:{code}".encode("utf-8", "replace")).hexdigest()

@@ -107,27 +107,6 @@ class SettingsRow(Row):
         table = "settings"
 
 
-# `code` is a salted hash.
-class PairingRow(Row):
-    platform = Words(primary_key=True)
-    salt = Words()
-    code = Words()
-    until = Moment()
-
-    class Meta:
-        table = "pairings"
-
-
-# `key` is what identifies a person; `person` has the name as well.
-class OwnerRow(Row):
-    key = Words(primary_key=True)
-    person = Words()
-    paired_at = Moment()
-
-    class Meta:
-        table = "owners"
-
-
 class ProjectRow(Row):
     seq = fields.BigIntField(primary_key=True)
     key = Words(unique=True)

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from adapters.damped import Damped
 from bot.config.model import LogConfig
 from core.ports import Redact
 
@@ -103,6 +104,10 @@ class _StandardError:
 
 
 class _LibraryHandler(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(Damped())
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201

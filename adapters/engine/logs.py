@@ -6,10 +6,16 @@ import logging
 
 import structlog
 
+from adapters.damped import Damped
+
 log = structlog.get_logger()
 
 
 class _ToStructlog(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(Damped())
+
     def emit(self, record: logging.LogRecord) -> None:
         say = log.error if record.levelno >= logging.ERROR else log.warning
         say(

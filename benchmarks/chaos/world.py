@@ -157,6 +157,7 @@ def think(asked: Request) -> Entry:
     at = max((n for n, each in enumerate(messages) if each["role"] == "user" and MARK.search(_text(each))), default=0)
     words = _text(messages[at])
     mark = (MARK.findall(words) or ["mk0x0"])[-1]
+    words = MARK.split(words)[-2:][0]  # a message may hold an earlier one that was never answered
     taken = json.dumps(messages[at + 1 :]).count('"tool_result"')
     if ASK in words.split():
         if taken == 0:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import stamina
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -63,6 +64,7 @@ def _route_libraries(shared: list[Processor], renderer: Processor, redact: Redac
     for name in _CHATTY:
         logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=True)
+    stamina.instrumentation.set_on_retry_hooks([])  # what a retry was for says so itself, once, when it is given up
 
 
 def _renderer(config: LogConfig) -> Processor:

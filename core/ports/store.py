@@ -275,7 +275,7 @@ class Runs(Protocol):
     async def has_turn(self, cause: Cause) -> bool: ...
 
     async def amend_turn(self, cause: Cause, text: str) -> bool:
-        """Correct the words of a turn that is still queued; False: too late, or no such turn."""
+        """Correct the words of a turn that is still queued. False: too late, and they are others; or no such turn."""
 
     async def begin_turn(self, run: RunId, number: int, attempt: int = 1) -> bool:
         """Record the attempt. False: this one, or a later one, was recorded before and has no end: it was cut."""

@@ -459,6 +459,7 @@ async def test_the_words_of_a_turn_are_corrected_while_it_is_queued(store: Datab
     await store.begin_turn(run.id, 2)
 
     assert not await store.amend_turn(Cause("c2"), "most")
+    assert await store.amend_turn(Cause("c2"), "more")
     assert not await store.amend_turn(Cause("c9"), "most")
 
 

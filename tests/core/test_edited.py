@@ -47,6 +47,15 @@ async def test_the_new_version_becomes_a_run_on_the_same_work_once_however_often
     assert offer.labels == []
 
 
+async def test_an_edit_that_leaves_the_words_as_they_are_offers_nothing(bot: WholeBot) -> None:
+    said = await mended(bot)
+    before = len(bot.platform.posts)
+
+    await edited(bot, said, "Mend it")
+
+    assert len(bot.platform.posts) == before
+
+
 async def test_while_the_run_works_the_new_version_is_its_next_turn(bot: WholeBot) -> None:
     bot.agent.script = [for_ever]
     await bot.linked()

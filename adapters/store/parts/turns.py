@@ -33,7 +33,9 @@ class TurnPart(Part):
     async def amend_turn(self, cause: Cause, text: str) -> bool:
         async def job(tx: Transaction) -> bool:
             queued = models.TurnRow.filter(cause=cause, state=QUEUED)
-            return bool(await queued.using_db(tx.db).update(text=text))
+            if await queued.using_db(tx.db).update(text=text):
+                return True
+            return await models.TurnRow.filter(cause=cause, text=text).using_db(tx.db).exists()
 
         return await self._writer.write(job)
 

@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.spawn import Process, Start, spawn
+from core.ports import CommandWatch
 
 GRACE_SECONDS = 0.3
 """Between asking a process group to end and killing it; Stop promises one second in all."""
@@ -39,12 +40,23 @@ async def free_bytes(folder: Path) -> int | None:
         return None
 
 
-class ProcessTimeoutError(Exception):
-    """The process was killed because its time was over. `output` is what it had written."""
+class ProcessEndedError(Exception):
+    """The process was killed. `output` is what it had written, the text why."""
+
+    def __init__(self, why: str, output: bytes) -> None:
+        super().__init__(why)
+        self.output = output
+
+
+class ProcessTimeoutError(ProcessEndedError):
+    """Its time was over."""
 
     def __init__(self, seconds: float, output: bytes) -> None:
-        super().__init__(f"ended after {seconds:g} s, the most it may take")
-        self.output = output
+        super().__init__(f"ended after {seconds:g} s, the most it may take", output)
+
+
+class ProcessLimitError(ProcessEndedError):
+    """It used more of the machine than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +84,71 @@ async def run(  # noqa: PLR0913 - the facts of one process
     merge: bool = False,
     nice: int = 0,
     on_output: Callable[[bytes], None] | None = None,
+    watch: CommandWatch | None = None,
 ) -> Ended:
     """Run to the end, in a process group of its own, with exactly `environment`.
 
     `merge` sends stderr into the output; `nice` leaves the processor to others. `on_output` sees each piece as it
-    comes. ProcessTimeoutError after `seconds`; FileNotFoundError when there is no such program. On cancellation the
-    whole group is dead when this returns.
+    comes. `watch` looks after what it uses. ProcessTimeoutError after `seconds`; ProcessLimitError when it used too
+    much; FileNotFoundError when there is no such program. On cancellation the whole group is dead when this returns.
     """
+    most = watch.output_bytes if watch else None
+    seconds = min(seconds, watch.seconds) if watch else seconds
     child = _Child(await spawn(Start(argv, environment, cwd, has_stdin=bool(stdin), merge=merge, nice=nice)))
-    out, err = _Kept(limit, on_output), _Kept(limit, None)
+    out, err = _Kept(limit, on_output, most), _Kept(limit, None, most)
     try:
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(child.feed(stdin), child.drain("out", out), child.drain("err", err), child.ended())
+        async with asyncio.timeout(seconds), _watched(watch, child.pid):
+            await _all(child.feed(stdin), child.drain("out", out), child.drain("err", err), child.ended())
     except TimeoutError:
         raise ProcessTimeoutError(seconds, out.content) from None
+    except _TooMuch as error:
+        raise ProcessLimitError(str(error), out.content) from None
     finally:
         await child.end_group()
     return Ended(child.code, out.content, err.content, is_cut=out.is_cut or err.is_cut)
+
+
+async def _all(*works: Coroutine[None, None, None]) -> None:
+    """Until each is done; when one fails the others are cancelled."""
+    tasks = [asyncio.create_task(each) for each in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _TooMuch(Exception):
+    """The text says of what."""
+
+
+@asynccontextmanager
+async def _watched(watch: CommandWatch | None, pid: int) -> AsyncIterator[None]:
+    """What is within is cancelled when the watch has something to say: _TooMuch."""
+    if watch is None:
+        yield
+        return
+    task, said, is_over = asyncio.current_task(), "", False
+    assert task is not None, "a coroutine runs in a task"
+
+    async def look() -> None:
+        nonlocal said
+        said = await watch.look(pid)
+        if not is_over:
+            task.cancel()
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not said or task.uncancel():
+            raise
+        raise _TooMuch(said) from None
+    finally:
+        is_over = True
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 class _Child:
@@ -100,6 +160,10 @@ class _Child:
         for pipe in self._pipes.values():
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def code(self) -> int:
@@ -188,8 +252,9 @@ async def _writable(fd: int) -> None:
 class _Kept:
     """The head of an output, up to a limit; the rest is read and dropped, so that the process never blocks."""
 
-    def __init__(self, limit: int, on_output: Callable[[bytes], None] | None) -> None:
-        self._limit, self._on_output = limit, on_output
+    def __init__(self, limit: int, on_output: Callable[[bytes], None] | None, most: int | None) -> None:
+        self._limit, self._on_output, self._most = limit, on_output, most
+        self._written = 0
         self._pieces: list[bytes] = []
         self._size = 0
         self.is_cut = False
@@ -199,6 +264,10 @@ class _Kept:
         return b"".join(self._pieces)
 
     def take(self, piece: bytes) -> None:
+        """_TooMuch beyond what it may write."""
+        self._written += len(piece)
+        if self._most is not None and self._written > self._most:
+            raise _TooMuch(f"killed: wrote more than {self._most >> 20} MB of output")
         if self._on_output is not None:
             self._on_output(piece)
         room = self._limit - self._size

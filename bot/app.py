@@ -207,6 +207,16 @@ def run(config: Config) -> int:
     return run_loop(_serve(config))
 
 
+def _log_layers(sandbox: Sandbox) -> None:
+    """What its probe found: a layer that is not there is a warning."""
+    found = getattr(sandbox, "findings", ())
+    if found:
+        log.info("sandbox.holds", tried=[each.text for each in found if each.holds])
+    for each in found:
+        if not each.holds:
+            log.warning("sandbox.open", layer=each.text)
+
+
 async def _serve(config: Config) -> int:
     from adapters.sandbox import NoSandbox, choose  # noqa: PLC0415 - wiring sees both sides; this is the door's probe
     from bot.wiring import build, hidden  # noqa: PLC0415 - the composition root
@@ -217,5 +227,6 @@ async def _serve(config: Config) -> int:
     except SandboxError as error:
         log.error("sandbox.none", reason=str(error))  # noqa: TRY400 - its text says what to do
         sandbox = NoSandbox(str(error))
+    _log_layers(sandbox)
     log.info("bot.starting", data=str(config.data), sandbox=sandbox.name, platforms=list(config.platforms))
     return await build(config, sandbox).run(until_signalled)

@@ -26,6 +26,7 @@ from bot.config import Config
 from bot.init import CONSOLE, try_platform
 from core.model.errors import ConfigError, SandboxError, StoreBusy
 from core.model.events import Readiness
+from core.ports import Sandbox
 
 GIT_SECONDS = 5.0
 OLDEST_PYTHON = (3, 11)
@@ -140,7 +141,7 @@ def git_version(text: str) -> tuple[int, int]:
 
 
 async def _sandbox(config: Config) -> Finding:
-    if config.sandbox == "off":
+    if config.sandbox.mode == "off":
         step = "Use it only on a machine made for this, or set `sandbox: auto`."
         return Finding("sandbox", State.WARN, "off: agents see and change whatever this account can", step)
     try:
@@ -148,7 +149,12 @@ async def _sandbox(config: Config) -> Finding:
     except SandboxError as error:
         text, _, rest = str(error).partition("\n")
         return Finding("sandbox", State.FAIL, text, rest or "Install bubblewrap.")
-    return Finding("sandbox", State.OK, chosen.name)
+    return Finding("sandbox", State.OK, "\n".join((chosen.name, *_tried(chosen))))
+
+
+def _tried(sandbox: Sandbox) -> list[str]:
+    """What its probe tried at the start, a line each."""
+    return [f"{'holds' if each.holds else 'open'}: {each.text}" for each in getattr(sandbox, "findings", ())]
 
 
 async def _folder(data: Path) -> Finding:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
@@ -23,6 +23,7 @@ from adapters.chat.console.inbound import thread
 from adapters.chat.console.platform import Console
 from adapters.chat.console.screen import JsonScreen, PlainScreen, Screen
 from adapters.forges import LocalConfig
+from adapters.sandbox import SandboxConfig
 from adapters.sandbox import choose as choose_sandbox
 from bot.config import Config, HttpConfig, LogConfig
 from bot.demo_agent import FirstAgent, choose
@@ -171,7 +172,7 @@ def banner(folder: Path, first: FirstAgent) -> str:
 
 def config(folder: Path, first: FirstAgent) -> Config:
     thinking: dict[str, BaseModel] = {} if first.config is None else {first.name: first.config}
-    sandbox: Literal["auto", "off"] = "off" if os.environ.get(SANDBOX) == "off" else "auto"
+    sandbox = SandboxConfig(mode="off" if os.environ.get(SANDBOX) == "off" else "auto")
     return Config(
         data=folder,
         sandbox=sandbox,

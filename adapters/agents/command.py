@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from adapters.agents.caps import capped_until
 from adapters.agents.config import CommandConfig
 from adapters.agents.output import Excerpt
-from adapters.system import AGENT_NICE, ProcessTimeoutError, SystemClock, run
+from adapters.system import AGENT_NICE, ProcessLimitError, ProcessTimeoutError, SystemClock, run
 from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready, SandboxError
 from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
+from core.model.work import Checkout
 from core.ports import Access, Approve, Clock, Note, Sandbox
 
 WORDS = "{words}"
@@ -24,8 +25,8 @@ ANSWER_CHARS = 3_000
 """What the answer shows of one step's output."""
 STREAM_CHARS = 12_000
 """What is streamed of one step's output while it runs."""
-NOT_STARTED = re.compile(r"bwrap: execvp .*: (.+)")
-"""What bubblewrap says of a program that is not there."""
+NOT_STARTED = re.compile(r"(?:bwrap|sandbox): execvp .*: (.+)")
+"""What the sandbox says of a program that is not there."""
 ANYWHERE = "/workspace"
 """Some folder, to ask the sandbox for its PATH."""
 
@@ -82,7 +83,7 @@ class Command:
         until = asyncio.get_running_loop().time() + min(turn.seconds, self._config.seconds)
         over: list[_Step] = []
         for number, argv in enumerate(steps, 1):
-            over.append(await self._run(argv, number, turn.checkout.path, until, note))
+            over.append(await self._run(argv, number, turn.checkout, until, note))
             if over[-1].code != 0 and self._config.stop_at_failure:
                 self._check_cap(over[-1])
                 raise AgentError(f"{self._name} failed. {over[-1].shown}")
@@ -94,41 +95,47 @@ class Command:
         if reset is not None:
             raise AgentCapped(f"{self._name}: its provider's usage cap is reached. {step.shown}", reset)
 
-    async def _run(self, argv: Sequence[str], number: int, workspace: str, until: float, note: Note) -> _Step:
+    async def _run(self, argv: Sequence[str], number: int, checkout: Checkout, until: float, note: Note) -> _Step:
         """One step, shown from its beginning to its end."""
         id_, title, code = f"step-{number}", _title(argv), None
         note(ActionBegan(id_, title))
         try:
-            code, output = await self._process(argv, workspace, until, note)
+            code, output = await self._process(argv, checkout, until, note)
         finally:
             note(ActionEnded(id_, code == 0, code))
         return _Step(title, code, output)
 
-    async def _process(self, argv: Sequence[str], workspace: str, until: float, note: Note) -> tuple[int, str]:
+    async def _process(self, argv: Sequence[str], checkout: Checkout, until: float, note: Note) -> tuple[int, str]:
         output = Excerpt(ANSWER_CHARS)
-        wrapped = self._sandbox.wrap(argv, workspace, Access.WRITE, {})
+        wrapped = self._sandbox.wrap(argv, checkout.path, Access.WRITE, {}, project=checkout.project)
         seconds = max(until - asyncio.get_running_loop().time(), 0.0)
         try:
             ended = await run(
                 wrapped.argv,
                 environment=wrapped.environment,
                 seconds=seconds,
-                cwd=workspace,
+                cwd=checkout.path,
                 limit=0,
                 merge=True,
                 nice=AGENT_NICE,
                 on_output=_both(output.take, _stream(note)),
+                watch=wrapped.watch,
             )
         except ProcessTimeoutError:
             raise AgentLimit(
                 f"{self._name}: `{_title(argv)}` was stopped, its time was over. What it changed is kept. "
                 f"Its last output:\n{output.text}"
             ) from None
+        except ProcessLimitError as error:
+            raise AgentLimit(
+                f"{self._name}: `{_title(argv)}` was {error}. What it changed is kept. Its last output:\n{output.text}"
+            ) from None
         except (FileNotFoundError, PermissionError) as error:
             raise AgentUnready(f"{self._name}: `{argv[0]}` cannot be started ({error.strerror}).") from error
         if ended.code != 0 and (refused := NOT_STARTED.match(output.text)):
             raise AgentUnready(f"{self._name}: `{argv[0]}` cannot be started ({refused[1]}).")
-        return ended.code, output.text
+        limit = wrapped.watch.told_by(ended.code) if wrapped.watch else ""
+        return ended.code, f"{output.text}\n[{limit}]" if limit else output.text
 
 
 def expand(argv: Sequence[str], words: Sequence[str], name: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.agents.model import Call, CallResult, Tool, parse_arguments
 from adapters.agents.output import Excerpt, cut
-from adapters.system import AGENT_NICE, Ended, ProcessTimeoutError, run
+from adapters.system import AGENT_NICE, Ended, ProcessEndedError, run
 from core.model.events import ActionBegan, ActionEnded, PlanShown
 from core.model.work import Checkout
 from core.ports import Access, Note, Sandbox
@@ -62,6 +62,7 @@ class Tools:
 
     def __init__(self, checkout: Checkout, sandbox: Sandbox, note: Note) -> None:
         self._root = PurePosixPath(checkout.path)
+        self._project = checkout.project
         self._sandbox = sandbox
         self._note = note
         self.question: Question | None = None
@@ -104,7 +105,7 @@ class Tools:
         command, output = _text(arguments, "command"), Excerpt()
         if "\0" in command:
             raise Refused("A command cannot hold a NUL character.")
-        wrapped = self._sandbox.wrap(("bash", "-c", command), str(self._root), Access.WRITE, {})
+        wrapped = self._sandbox.wrap(("bash", "-c", command), str(self._root), Access.WRITE, {}, project=self._project)
         try:
             ended = await run(
                 wrapped.argv,
@@ -115,10 +116,12 @@ class Tools:
                 merge=True,
                 nice=AGENT_NICE,
                 on_output=output.take,
+                watch=wrapped.watch,
             )
-        except ProcessTimeoutError as error:
+        except ProcessEndedError as error:
             return _Done(f"{output.text}\n[{error}]", is_ok=False)
-        said = output.text if ended.code == 0 else f"{output.text}\n[exit {ended.code}]"
+        limit = wrapped.watch.told_by(ended.code) if wrapped.watch else ""
+        said = output.text if ended.code == 0 else f"{output.text}\n[{limit or f'exit {ended.code}'}]"
         return _Done(said, is_ok=ended.code == 0, exit_code=ended.code)
 
     async def _read(self, arguments: Mapping[str, Any]) -> _Done:
@@ -158,7 +161,7 @@ class Tools:
         _checked(ended)
 
     async def _process(self, argv: Sequence[str], access: Access = Access.READ, stdin: bytes = b"") -> Ended:
-        wrapped = self._sandbox.wrap(argv, str(self._root), access, {})
+        wrapped = self._sandbox.wrap(argv, str(self._root), access, {}, project=self._project)
         try:
             return await run(
                 wrapped.argv,
@@ -167,8 +170,9 @@ class Tools:
                 cwd=str(self._root),
                 stdin=stdin,
                 limit=FILE_BYTES,
+                watch=wrapped.watch,
             )
-        except ProcessTimeoutError as error:
+        except ProcessEndedError as error:
             raise Refused(str(error)) from error
 
     def _path(self, arguments: Mapping[str, Any]) -> str:

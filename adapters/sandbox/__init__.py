@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.sandbox.bubblewrap import Bubblewrap
+from adapters.sandbox.config import SandboxConfig
 from adapters.sandbox.missing import NoSandbox
 from adapters.sandbox.unsandboxed import Unsandboxed
 from core.model.errors import SandboxError
 from core.ports import Sandbox
 
-__all__ = ["Bubblewrap", "NoSandbox", "Unsandboxed", "choose"]
+__all__ = ["Bubblewrap", "NoSandbox", "SandboxConfig", "Unsandboxed", "choose"]
 
 OFF = "off"
 SETTINGS = ("auto", "bubblewrap", OFF)
@@ -28,17 +29,20 @@ Next step, one of:
   At your own risk: `sandbox: off`; agents then see and change whatever the bot's own account can."""
 
 
-async def choose(setting: str, hidden: Sequence[Path]) -> Sandbox:
+async def choose(setting: str | SandboxConfig, hidden: Sequence[Path]) -> Sandbox:
     """The first that works; SandboxError tells what to do when none does.
 
     `hidden`: the data folder and whatever else no agent may ever see.
     """
-    if setting == OFF:
-        return Unsandboxed()
-    if setting not in SETTINGS:
+    if isinstance(setting, str) and setting not in SETTINGS:
         raise SandboxError(f"`sandbox: {setting}` is unknown. It is one of {', '.join(SETTINGS)}.")
+    config = setting if isinstance(setting, SandboxConfig) else SandboxConfig.model_validate({"mode": setting})
+    if config.mode == OFF:
+        return Unsandboxed()
     reasons = []
-    for sandbox in await asyncio.to_thread(lambda: [Bubblewrap(program, hidden) for program in _programs()]):
+    for sandbox in await asyncio.to_thread(
+        lambda: [Bubblewrap(program, hidden, config=config) for program in _programs()]
+    ):
         ready = await sandbox.probe()
         if ready.is_usable:
             return sandbox

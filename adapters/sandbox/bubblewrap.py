@@ -9,12 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from adapters.sandbox.probe import build_stage, judge, script
+from adapters.sandbox.config import SandboxConfig
+from adapters.sandbox.filters import build_filter
+from adapters.sandbox.guards import find_guards
+from adapters.sandbox.landlock import version
+from adapters.sandbox.probe import Found, build_stage, judge, script
+from adapters.sandbox.watch import MB, Watch
 from adapters.system import ProcessTimeoutError, run
 from core.model.errors import SandboxError
 from core.model.events import Readiness
@@ -53,21 +60,46 @@ FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|
 """Would be read by bubblewrap itself, outside; the last four are ours."""
 
 
+LAUNCHER = Path(__file__).parent / "launch.py"
+LAUNCHER_INSIDE = "/.sandbox/launch.py"
+SOCKET_INSIDE = "/run/gateway.sock"
+"""Where a socket of the bot's appears that a command may use; there is no other way out."""
+
+WRITTEN = ("/tmp", "/var/tmp", "/run", "/dev", HOME)  # noqa: S108 - in the sandbox
+"""Beside the workspace; they are the command's own and go with it."""
+
+LAYERS = frozenset({"limits", "watch", "guards", "landlock", "seccomp"})
+
+
 class Bubblewrap:
     """`hidden`: never visible, whatever lies around it. `prefixes`: shown read-only; None: this Python's own.
 
-    Made once: it looks at the disk then, and never again.
+    `without` names LAYERS that are left out: only a test does that, to see what they are good for. Made once: it looks
+    at the disk then, and afterwards only for what is guarded in a workspace.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, program: Path, hidden: Sequence[Path], prefixes: Sequence[Path] | None = None) -> None:
+    def __init__(
+        self,
+        program: Path,
+        hidden: Sequence[Path],
+        prefixes: Sequence[Path] | None = None,
+        config: SandboxConfig | None = None,
+        without: AbstractSet[str] = frozenset(),
+    ) -> None:
         self._program = str(program)
+        self._config = config or SandboxConfig()
+        self._layers = LAYERS - without
         self._hidden = tuple(Path(os.path.realpath(path)) for path in hidden)
         self._prefixes = _own_prefixes() if prefixes is None else tuple(prefixes)
         self._profile = self._build_profile()
         self._path = ":".join((SYSTEM_PATH, *(f"{path}/bin" for path in self._prefixes)))
         self._no_nesting: tuple[str, ...] = ("--disable-userns",)
+        self._landlock = version() if "landlock" in self._layers else 0
+        self._launcher = self._build_launcher()
+        self.findings: tuple[Found, ...] = ()
+        """What the last probe tried, and how it went."""
 
     async def probe(self) -> Readiness:
         """It runs a script inside that tries to get out; what the script finds decides."""
@@ -78,23 +110,63 @@ class Bubblewrap:
             missing = await self._missing()
         return Readiness(about, is_usable=not missing, missing=f"{self._program}: {missing}" if missing else "")
 
-    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:
+    def wrap(
+        self,
+        argv: Sequence[str],
+        workspace: str,
+        access: Access,
+        environment: Mapping[str, str],
+        *,
+        project: str = "",
+        socket: str = "",
+    ) -> Wrapped:
         """A neighbour `readable` of the workspace is shown read-only: history for the agent's own git.
 
         The environment is bubblewrap's own as well, which is why there is no `--clearenv`: /proc/1/environ of the
         sandbox is bubblewrap's, and values given by `--setenv` would stand in argv for everyone on the machine.
         """
         self._check(argv, workspace, environment)
-        tree = ("--bind" if access is Access.WRITE else "--ro-bind", workspace, workspace)
+        is_written = access is Access.WRITE
+        tree = ["--bind" if is_written else "--ro-bind", workspace, workspace]
         shown = os.path.join(os.path.dirname(workspace), "readable")  # noqa: PTH118, PTH120 - on the hot way
+        door = ("--ro-bind", socket, SOCKET_INSIDE) if socket else ()
+        marks: list[str] = []
+        if is_written and self._launcher and "guards" in self._layers:
+            for guard in find_guards(workspace, self._config.opened(project)):
+                tree += ["--bind" if guard.is_writable else "--ro-bind", guard.path, guard.path]
+                marks += ["-g", guard.mark]
         return Wrapped(
             (
                 *(self._program, *NAMESPACES, *self._no_nesting, *self._profile),
-                *("--ro-bind-try", shown, shown, *tree, "--remount-ro", "/"),
-                *("--chdir", workspace, "--", *argv),
+                *("--ro-bind-try", shown, shown, *tree, *door, "--remount-ro", "/"),
+                *("--chdir", workspace, "--", *self._launched(workspace, shown, marks, is_written=is_written), *argv),
             ),
             {**environment, "PATH": self._path, "HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb"},
+            Watch(self._config, workspace) if "watch" in self._layers else None,
         )
+
+    def _launched(self, workspace: str, shown: str, marks: Sequence[str], *, is_written: bool) -> tuple[str, ...]:
+        if not self._launcher:
+            return ()
+        return (*self._launcher, *marks, "-w" if is_written else "-r", workspace, "-r", shown, "--")
+
+    def _build_launcher(self) -> tuple[str, ...]:
+        """Empty where this Python cannot be seen inside: the second layers are missing then, and the probe says so."""
+        python = Path(sys.executable)
+        if not any(python.is_relative_to(each) for each in (*map(str, self._prefixes), *SYSTEM)):
+            return ()
+        words = [str(python), "-I", "-S", LAUNCHER_INSIDE]
+        if "limits" in self._layers:
+            words += ["-l", _limits(self._config)]
+        if self._landlock:
+            words += ["-L", str(self._landlock)]
+            for path in (*SYSTEM, "/etc", "/proc", *map(str, self._prefixes), "/.sandbox"):
+                words += ["-r", path]
+            for path in WRITTEN:
+                words += ["-w", path]
+        if "seccomp" in self._layers and (program := build_filter(has_landlock=self._landlock > 0)):
+            words += ["-s", program.hex()]
+        return tuple(words)
 
     def _check(self, argv: Sequence[str], workspace: str, environment: Mapping[str, str]) -> None:
         if not argv or any("\0" in word for word in (*argv, workspace, *environment, *environment.values())):
@@ -107,9 +179,15 @@ class Bubblewrap:
             raise SandboxError(f"{', '.join(bad)} cannot be set for an agent. Take it out of the agent's environment.")
 
     def _build_profile(self) -> tuple[str, ...]:
-        """/proc is read-only: under a bot that is root, its settings of the kernel would be the agent's to write."""
-        words = ["--die-with-parent", "--new-session", "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
-        words += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp", "--dir", HOME, "--tmpfs", HOME]  # noqa: S108 - in the sandbox
+        """/proc is read-only: under a bot that is root, its settings of the kernel would be the agent's to write.
+
+        So is /dev, so that nothing is laid in it: it lies in memory.
+        """
+        room = ("--size", str(self._config.tmp_mb * MB), "--tmpfs")
+        words = ["--die-with-parent", "--new-session", "--proc", "/proc", "--remount-ro", "/proc"]
+        words += ["--dev", "/dev", *room, "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - in the sandbox
+        words += [*room, "/tmp", *room, "/run", *room, "/var/tmp", "--dir", HOME, *room, HOME]  # noqa: S108
+        words += ["--size", str(MB), "--tmpfs", "/.sandbox", "--ro-bind", str(LAUNCHER), LAUNCHER_INSIDE]
         for folder in SYSTEM:
             words += _system(Path(folder))
         for name in ETC:
@@ -136,11 +214,30 @@ class Bubblewrap:
         try:
             wrapped = self.wrap(script(stage, self._hidden), str(stage / "tree"), Access.WRITE, {})
             ended = await run(wrapped.argv, environment=wrapped.environment, seconds=PROBE_SECONDS, merge=True)
-            return await asyncio.to_thread(judge, stage, ended, wrapped.environment)
+            self.findings = await asyncio.to_thread(judge, stage, ended, wrapped.environment)
         except (OSError, ProcessTimeoutError) as error:
             return str(error)
         finally:
             await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
+        return "; ".join(each.text for each in self.findings if each.is_broken)
+
+
+def _limits(config: SandboxConfig) -> str:
+    """Of one process each. RLIMIT_DATA is what it may write to in its memory: twice what all may use together, since
+    much that is asked for is never touched. RLIMIT_NPROC holds only where the bot is not root.
+    """
+    most = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: config.cpu_seconds,
+        resource.RLIMIT_DATA: 2 * config.memory_mb * MB,
+        resource.RLIMIT_FSIZE: config.file_mb * MB,
+        resource.RLIMIT_MEMLOCK: MB,
+        resource.RLIMIT_MSGQUEUE: MB,
+        resource.RLIMIT_NOFILE: config.open_files,
+        resource.RLIMIT_NPROC: config.processes,
+        resource.RLIMIT_SIGPENDING: 1024,
+    }
+    return ",".join(f"{number}:{value}" for number, value in most.items())
 
 
 def _system(path: Path) -> list[str]:

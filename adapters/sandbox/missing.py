@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from core.model.errors import SandboxError
 from core.model.events import Readiness
-from core.ports import Access, Wrapped
+from core.ports import Wrapped
 
 
 class NoSandbox:
@@ -18,5 +16,5 @@ class NoSandbox:
     async def probe(self) -> Readiness:
         return Readiness("no sandbox", is_usable=False, missing=self._reason)
 
-    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:  # noqa: ARG002 - the port's words
+    def wrap(self, *_: object, **__: object) -> Wrapped:
         raise SandboxError(self._reason)

@@ -19,7 +19,17 @@ class Unsandboxed:
     async def probe(self) -> Readiness:
         return Readiness("no sandbox (`sandbox: off`): agents can do whatever the bot's account can", is_usable=True)
 
-    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:  # noqa: ARG002 - the port's words
+    def wrap(
+        self,
+        argv: Sequence[str],
+        workspace: str,
+        access: Access,
+        environment: Mapping[str, str],
+        *,
+        project: str = "",
+        socket: str = "",
+    ) -> Wrapped:
+        del workspace, access, project, socket  # the port's words; nothing here holds anybody in
         ours = {
             "PATH": f"{os.environ.get('PATH', os.defpath)}:{sys.prefix}/bin",  # recipes such as ruff
             "HOME": tempfile.gettempdir(),  # the real one would bring a person's git and shell configuration along

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from adapters.sandbox.config import SandboxConfig, as_section
 from core.zones import is_zone
 
 
@@ -78,7 +79,7 @@ class Own(_Section):
 
     data: Path = Path("data")
     database_url: Annotated[SecretStr, AfterValidator(_known_database)] = SecretStr("")
-    sandbox: Literal["auto", "off"] = "auto"
+    sandbox: Annotated[SandboxConfig, BeforeValidator(as_section)] = SandboxConfig()
     access: AccessSection = AccessSection()
     default_agent: str = ""
     limits: Limits = Limits()
@@ -117,7 +118,7 @@ class Config:
 
     data: Path = Path("data")
     database_url: str = field(default="", repr=False)
-    sandbox: Literal["auto", "off"] = "auto"
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     access: Access = Access()
     default_agent: str = ""
     limits: Limits = field(default_factory=Limits)

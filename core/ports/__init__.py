@@ -19,7 +19,18 @@ from core.ports.chat import (
     Take,
     Webhooked,
 )
-from core.ports.code import Access, Closing, CommitMessage, Forge, PullDraft, Remote, Sandbox, Workspaces, Wrapped
+from core.ports.code import (
+    Access,
+    Closing,
+    CommandWatch,
+    CommitMessage,
+    Forge,
+    PullDraft,
+    Remote,
+    Sandbox,
+    Workspaces,
+    Wrapped,
+)
 from core.ports.engine import Engine, Flow, FlowFunction, FlowState
 from core.ports.people import People, Vouching
 from core.ports.store import (
@@ -54,6 +65,7 @@ __all__ = [
     "Circuits",
     "Clock",
     "Closing",
+    "CommandWatch",
     "CommandWord",
     "CommitMessage",
     "DigestPlans",

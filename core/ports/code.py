@@ -107,12 +107,31 @@ class Access(StrEnum):
     WRITE = "write"
 
 
+class CommandWatch(Protocol):
+    """Looks after one sandboxed command, and ends it when it uses too much."""
+
+    @property
+    def seconds(self) -> float:
+        """The most it may take."""
+
+    @property
+    def output_bytes(self) -> int:
+        """The most it may write to its output."""
+
+    async def look(self, pid: int) -> str:
+        """`pid`: what was started. Returns when a limit is passed: which one, as people read it; else never."""
+
+    def told_by(self, code: int) -> str:
+        """Which limit its exit code tells of; empty: none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """What to start instead: the whole environment is `environment`."""
+    """What to start instead: the whole environment is `environment`. `watch` None: nobody looks after it."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
+    watch: CommandWatch | None = None
 
 
 class Sandbox(Protocol):
@@ -124,5 +143,18 @@ class Sandbox(Protocol):
     async def probe(self) -> Readiness:
         """Start something in it that must fail to get out."""
 
-    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:
-        """`environment` is all the process sees beside PATH, HOME, LANG and TERM, which are ours. SandboxError."""
+    def wrap(
+        self,
+        argv: Sequence[str],
+        workspace: str,
+        access: Access,
+        environment: Mapping[str, str],
+        *,
+        project: str = "",
+        socket: str = "",
+    ) -> Wrapped:
+        """`environment` is all the process sees beside PATH, HOME, LANG and TERM, which are ours. SandboxError.
+
+        `project`: whose configuration says what is opened. `socket`: a unix socket of the bot's, the one thing outside
+        that the process can reach.
+        """

@@ -153,7 +153,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert _agents(config)["fmt"].steps == (("ruff", "format"), ("ls", "{words}"))
     assert config.access.owners == (("telegram", "", "1"), ("slack", "T1", "U1"))
     assert config.access.people == (Allowed("telegram", "", "2"),)
-    assert (config.sandbox, config.data) == ("off", Path("/elsewhere"))
+    assert (config.sandbox.mode, config.data) == ("off", Path("/elsewhere"))
 
 
 def test_secrets_come_from_files_too(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_scalars_are_what_was_written(tmp_path: Path) -> None:
         "agents: {a: {type: command, steps: [[x, 5.10, 08:30, 0123, yes]], repeatable: true}}\n",
     )
 
-    assert (config.sandbox, config.language) == ("off", "no")
+    assert (config.sandbox.mode, config.language) == ("off", "no")
     assert config.secrets() == ("12e45",)
     assert _agents(config)["a"].steps == (("x", "5.10", "08:30", "0123", "yes"),)
     assert _agents(config)["a"].repeatable is True

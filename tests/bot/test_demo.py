@@ -193,9 +193,9 @@ def test_the_configuration_holds_the_recipes_and_the_agent(tmp_path: Path, monke
 
     assert list(config.agents) == ["ollama", "tidy", "format", "test"]
     assert config.default_agent == "ollama"
-    assert config.sandbox == "off"
+    assert config.sandbox.mode == "off"
     monkeypatch.delenv("PATCHBAY_SANDBOX")
-    assert demo.config(tmp_path, demo_agent.TIDY).sandbox == "auto"
+    assert demo.config(tmp_path, demo_agent.TIDY).sandbox.mode == "auto"
 
 
 def test_the_banner_has_three_lines_that_fit(tmp_path: Path) -> None:

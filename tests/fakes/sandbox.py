@@ -26,6 +26,15 @@ class PassThrough:
     async def probe(self) -> Readiness:
         return Readiness("no walls, for tests", is_usable=True)
 
-    def wrap(self, argv: Sequence[str], workspace: str, access: Access, environment: Mapping[str, str]) -> Wrapped:
+    def wrap(
+        self,
+        argv: Sequence[str],
+        workspace: str,
+        access: Access,
+        environment: Mapping[str, str],
+        *,
+        project: str = "",
+        socket: str = "",
+    ) -> Wrapped:
         self.wrapped.append((tuple(argv), access))
         return Wrapped(tuple(argv), {**self._environment, **environment})

@@ -134,7 +134,7 @@ async def test_what_it_is_is_said_in_its_own_words_or_by_its_steps() -> None:
 
 
 class _Shut(PassThrough):
-    def wrap(self, *_: Any) -> Wrapped:
+    def wrap(self, *_: Any, **__: Any) -> Wrapped:
         raise SandboxError("there is no bubblewrap")
 
 

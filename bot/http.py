@@ -1,12 +1,13 @@
 """The HTTP door: webhooks of the platforms, and what watches over the bot. It limits what comes in, and reads nothing.
 
 aiohttp has no deadline for headers or bodies of its own, and unpacks compressed bodies on the event loop: both are
-closed here. A connection has HEAD_SECONDS, from its start or from its last answer, to bring the next whole head.
+closed here. Whoever is slow at everything is gone after HEAD_SECONDS + BODY_SECONDS + LINGER_SECONDS.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,20 +17,21 @@ import structlog
 from aiohttp import web
 
 from bot.config.model import HttpConfig
+from bot.connections import Connection, Crowd, is_here, secure
 from core.model.errors import BotError, ConfigError
 from core.ports import HttpAnswer, Webhooked
 
 MAX_BODY = 1 << 20
-HEAD_SECONDS = 20.0
-BODY_SECONDS = 20.0
+HEAD_SECONDS = 14.0
+BODY_SECONDS = 12.0
 HANDLE_SECONDS = 25.0
 STOP_SECONDS = 5.0
 BACKLOG = 512
 
 log = structlog.get_logger()
 
-GUARDS: web.AppKey[dict[web.RequestHandler, _Guard]] = web.AppKey("guards")
-"""By aiohttp's handler of the connection, for the middleware; each goes with its connection."""
+PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+"""What a proxy adds: who asks is then somebody else than the connection says."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -60,14 +62,13 @@ async def serve(
 ) -> AsyncIterator[Door]:
     """Listens while inside. ConfigError when the port is taken and a platform needs it; else it does without."""
     hooks = [each for each in platforms if isinstance(each, Webhooked) and each.webhook_path]
-    # Access logs would show what an address holds.
-    runner = web.AppRunner(
-        make_app(hooks, probes), auto_decompress=False, access_log=None, shutdown_timeout=STOP_SECONDS
-    )
+    token = config.metrics_token.get_secret_value()
+    runner = web.AppRunner(make_app(hooks, probes, token), shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     listener = None
     try:
-        listener = await _listen(config, runner, head_seconds, is_needed=bool(hooks))
+        crowd = Crowd(config.connections, config.connections_per_peer, head_seconds)
+        listener = await _listen(config, runner, crowd, is_needed=bool(hooks))
         yield Door(config.host, listener.sockets[0].getsockname()[1] if listener else 0)
     finally:
         if listener is not None:
@@ -75,13 +76,13 @@ async def serve(
         await runner.cleanup()
 
 
-def make_app(hooks: Iterable[Webhooked], probes: Probes | None = None) -> web.Application:
+def make_app(hooks: Iterable[Webhooked], probes: Probes | None = None, metrics_token: str = "") -> web.Application:
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_bounded])
-    app[GUARDS] = {}
+    app.on_response_prepare.append(_secured)
     app.router.add_get("/healthz", _health)
     if probes is not None:
-        app.router.add_get("/readyz", _teller(probes.ready))
-        app.router.add_get("/metrics", _teller(probes.metrics))
+        app.router.add_get("/readyz", _teller(probes.ready, metrics_token))
+        app.router.add_get("/metrics", _teller(probes.metrics, metrics_token))
     for hook in hooks:
         app.router.add_post(hook.webhook_path, _receiver(hook))
     return app
@@ -91,12 +92,28 @@ async def _health(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-def _teller(tell: Callable[[], Awaitable[HttpAnswer]]) -> Handler:
-    async def answer(_request: web.Request) -> web.Response:
+async def _secured(_request: web.Request, answer: web.StreamResponse) -> None:
+    secure(answer)
+
+
+def _teller(tell: Callable[[], Awaitable[HttpAnswer]], token: str) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        _let_in(request, token)
         told = await tell()
         return web.Response(status=told.status, body=told.body, headers={"Content-Type": told.content_type})
 
     return answer
+
+
+def _let_in(request: web.Request, token: str) -> None:
+    """With a token, who brings it; without, who asks on this machine and for nobody else."""
+    if token:
+        kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        is_same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
+        if kind.lower() != "bearer" or not is_same:
+            raise web.HTTPUnauthorized(text="bring http.metrics_token\n", headers={"WWW-Authenticate": "Bearer"})
+    elif not is_here(request.remote or "") or any(each in request.headers for each in PASSED_ON):
+        raise web.HTTPForbidden(text="told on this machine only, unless http.metrics_token is set\n")
 
 
 def _receiver(hook: Webhooked) -> Handler:
@@ -134,9 +151,9 @@ async def _body(request: web.Request) -> bytes:
 @web.middleware
 async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Stops the clock of the connection while a request is handled. Our own faults are logged, never shown."""
-    guard = request.app[GUARDS].get(request.protocol)
-    if guard is not None:
-        guard.stop_clock()
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    connection.stop_clock()
     try:
         return await handler(request)
     except web.HTTPException:
@@ -145,20 +162,15 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
         log.exception("http.failed", path=request.path)
         return web.Response(status=500, text="this is our fault; it is in the log\n")
     finally:
-        if guard is not None:
-            guard.start_clock()
+        connection.start_clock()
 
 
-async def _listen(
-    config: HttpConfig, runner: web.AppRunner, head_seconds: float, *, is_needed: bool
-) -> asyncio.Server | None:
+async def _listen(config: HttpConfig, runner: web.AppRunner, crowd: Crowd, *, is_needed: bool) -> asyncio.Server | None:
     server = runner.server
     assert server is not None, "set up before"
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(
-            lambda: _Guard(server(), runner.app[GUARDS], head_seconds), config.host, config.port, backlog=BACKLOG
-        )
+        return await loop.create_server(lambda: Connection(server, crowd), config.host, config.port, backlog=BACKLOG)
     except OSError as error:
         where = f"{config.host}:{config.port}"
         if is_needed:
@@ -166,51 +178,3 @@ async def _listen(
             raise ConfigError(said) from error
         log.warning("http.off", address=where, error=error.strerror, next="set another http.port")
         return None
-
-
-class _Guard(asyncio.Protocol):
-    """Stands before aiohttp's own protocol and cuts a connection whose next request does not come in time."""
-
-    def __init__(self, handler: web.RequestHandler, guards: dict[web.RequestHandler, _Guard], seconds: float) -> None:
-        self._handler, self._guards, self._seconds = handler, guards, seconds
-        self._transport: asyncio.BaseTransport | None = None
-        self._clock: asyncio.TimerHandle | None = None
-
-    def start_clock(self) -> None:
-        self.stop_clock()
-        if self._transport is not None:
-            self._clock = asyncio.get_running_loop().call_later(self._seconds, self._cut)
-
-    def stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
-
-    def _cut(self) -> None:
-        if isinstance(self._transport, asyncio.Transport):
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._guards[self._handler] = self
-        self._handler.connection_made(transport)
-        self.start_clock()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        self.stop_clock()
-        self._guards.pop(self._handler, None)
-        self._handler.connection_lost(error)
-
-    def data_received(self, data: bytes) -> None:
-        self._handler.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        self._handler.eof_received()
-        return None
-
-    def pause_writing(self) -> None:
-        self._handler.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._handler.resume_writing()

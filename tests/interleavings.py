@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -35,7 +36,7 @@ from tests.fakes.telegram import EPOCH, FakeTelegram
 from tests.whole import WholeBot
 
 CHANNEL, USER, CHAT = "C1", "U1", 7
-SECRET = "loopback"
+SECRET = uuid4().hex
 TRIES = 50
 """A delivery that is not taken, because the bot is just starting, is brought again so often."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from adapters.straight import NoCircuits
+from core.model.strength import weakness
 from core.ports import Circuits, Forge, NewsSource, Pulls, Tracer
 from core.tracing import NoTracer
 
@@ -24,6 +25,13 @@ class GithubConfig(BaseModel):
     git_base: str = "https://github.com"
     webhook_secret: SecretStr = SecretStr("")
     """Empty: nobody is listened to."""
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_strong(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and (why := weakness(value.get_secret_value())):
+            raise ValueError(why)
+        return value
 
 
 class LocalConfig(BaseModel):

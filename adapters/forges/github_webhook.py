@@ -26,6 +26,7 @@ from core.ports import HttpAnswer, Take
 log = structlog.get_logger()
 
 PATH = "/github/webhook"
+SIGNATURE = "x-hub-signature-256"
 NAME = "github"
 
 ACTIONS = frozenset({"closed"})
@@ -60,7 +61,8 @@ class GithubWebhook:
 
     async def receive(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         found = {name.lower(): value for name, value in headers.items()}
-        if not self._is_signed(found.get("x-hub-signature-256", ""), body):
+        given = [value for name, value in headers.items() if name.lower() == SIGNATURE]
+        if len(given) != 1 or not self._is_signed(given[0], body):
             return HttpAnswer(401, b"bad signature\n")
         raw = await asyncio.to_thread(_canonical, found.get("x-github-event", ""), body)
         if raw is None:

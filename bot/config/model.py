@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from adapters.sandbox.config import SandboxConfig, as_section
+from core.model.strength import weakness
 from core.zones import is_zone
 
 
@@ -46,9 +47,21 @@ class Limits(_Section):
     """Megabytes that are to stay free where the data is; with less the owners are told."""
 
 
+def _strong_or_empty(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value() and (why := weakness(secret.get_secret_value())):
+        raise ValueError(why)
+    return secret
+
+
 class HttpConfig(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    metrics_token: Annotated[SecretStr, AfterValidator(_strong_or_empty)] = SecretStr("")
+    """Who brings it is told /readyz and /metrics. Empty: who asks on this machine is."""
+    connections: int = Field(default=768, ge=1)
+    """Open at the same time; beyond them only /healthz is answered."""
+    connections_per_peer: int = Field(default=512, ge=1)
+    """The same, of one address; a proxy is one address."""
 
 
 class LogConfig(_Section):
@@ -135,7 +148,7 @@ class Config:
 
     def secrets(self) -> tuple[str, ...]:
         """Every live secret that is configured, for the redactor."""
-        sections = (*self.platforms.values(), *self.forges.values(), *self.agents.values())
+        sections = (self.http, *self.platforms.values(), *self.forges.values(), *self.agents.values())
         found = [secret for section in sections for secret in _secrets_in(section)]
         password = urlsplit(self.database_url).password if self.database_url else None
         if password:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from core.model.errors import ConfigError
+from core.model.strength import weakness
 
 WEBHOOK_PATH = "/slack/events"
 """One address for events, commands and interactivity."""
@@ -44,10 +45,15 @@ class SlackConfig(BaseModel):
                 "slack.app_token is empty, and Socket Mode needs it: make an app-level token (xapp-…) with the scope "
                 "connections:write, or set slack.mode to http."
             )
-        if self.mode == "http" and not self.signing_secret.get_secret_value().strip():
+        secret = self.signing_secret.get_secret_value().strip()
+        if self.mode == "http" and not secret:
             mistakes.append(
                 "slack.signing_secret is empty, and without it anyone could speak in Slack's name: paste the Signing "
                 "Secret from Basic Information, or set slack.mode to socket."
+            )
+        elif self.mode == "http" and weakness(secret):
+            mistakes.append(
+                "slack.signing_secret is not one of Slack's: paste the Signing Secret, 32 characters of hex."
             )
         if mistakes:
             raise ConfigError("\n".join(mistakes))

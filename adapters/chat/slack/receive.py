@@ -34,6 +34,10 @@ HEAD_START_SECONDS = 0.002
 """For what was taken: a person waits for the answer to it, Slack waits for ours up to three seconds."""
 FIELDS = 200
 """Of a form; Slack's have about fifteen."""
+AHEAD_SECONDS = 60
+"""Of our clock; what is dated later is no clock that is wrong, and would be good for longer."""
+LONGEST_ID = 200
+"""Of a delivery; Slack's have some fifty characters."""
 
 
 class NotListeningError(Exception):
@@ -70,11 +74,11 @@ class Intake:
         if gesture := self._gesture(body):
             envelope["gesture"] = gesture
         raw = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode()
-        return Delivery("slack", _id_of(body) or hashlib.sha256(raw).hexdigest(), raw)
+        return Delivery("slack", _id_of(body)[:LONGEST_ID] or hashlib.sha256(raw).hexdigest(), raw)
 
     def _gesture(self, body: dict[str, Any]) -> str:
         event = body.get("event")
-        if not isinstance(event, dict) or event.get("type") not in {"message", "app_mention"}:
+        if not isinstance(event, dict) or str(event.get("type")) not in {"message", "app_mention"}:
             return ""
         return self._gestures.settle(
             self._team or str(body.get("team_id")), str(event.get("channel")), message_of(event)
@@ -101,12 +105,18 @@ class Signed:
     def __init__(self, secret: str, now: Callable[[], float] = time) -> None:
         clock = Clock()
         clock.now = now  # type: ignore[method-assign]
+        self._now = now
         self._verifier = SignatureVerifier(secret, clock)
 
     def is_from_slack(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Over the raw bytes, in constant time, at most five minutes old."""
-        stamp, signature = _header(headers, "X-Slack-Request-Timestamp"), _header(headers, "X-Slack-Signature")
+        """Over the raw bytes, in constant time, at most five minutes old and not of tomorrow. Each header once."""
+        stamps, signatures = _all(headers, "x-slack-request-timestamp"), _all(headers, "x-slack-signature")
+        if len(stamps) != 1 or len(signatures) != 1:
+            return False
+        stamp, signature = stamps[0], signatures[0]
         if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and signature.isascii()):
+            return False
+        if int(stamp) - self._now() > AHEAD_SECONDS:
             return False
         try:
             return self._verifier.is_valid(body, stamp, signature)
@@ -114,11 +124,8 @@ class Signed:
             return False
 
 
-def _header(headers: Mapping[str, str], name: str) -> str:
-    found = headers.get(name)
-    if found is None:
-        found = next((value for key, value in headers.items() if key.lower() == name.lower()), "")
-    return found
+def _all(headers: Mapping[str, str], name: str) -> list[str]:
+    return [value for key, value in headers.items() if key.lower() == name]
 
 
 async def receive(intake: Intake, signed: Signed, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
@@ -135,6 +142,8 @@ async def receive(intake: Intake, signed: Signed, headers: Mapping[str, str], bo
         return DONE
     try:
         await intake.commit(delivered)
+    except RecursionError:  # nested just so deep that it could be read
+        return UNREADABLE
     except (StoreError, NotListeningError) as error:
         log.warning("slack.not_taken", error=str(error) or "not listening")
         return NOT_NOW

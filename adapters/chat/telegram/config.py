@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
+from core.model.strength import weakness
+
 SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 """Bot API, setWebhook: secret_token."""
 
@@ -43,6 +45,9 @@ class TelegramConfig(BaseModel):
         mistakes = []
         if not self.webhook_url.startswith(("http://", "https://")):
             mistakes.append("mode webhook needs webhook_url, the public https:// address of this bot")
-        if not SECRET.fullmatch(self.webhook_secret.get_secret_value()):
-            mistakes.append("mode webhook needs webhook_secret: 1 to 256 characters of A-Z a-z 0-9 _ -")
+        secret = self.webhook_secret.get_secret_value()
+        if not SECRET.fullmatch(secret):
+            mistakes.append("mode webhook needs webhook_secret: 20 to 256 characters of A-Z a-z 0-9 _ -")
+        elif why := weakness(secret):
+            mistakes.append(f"webhook_secret {why}")
         return mistakes

@@ -173,8 +173,8 @@ class Telegram:
 
     def _is_signed(self, headers: Mapping[str, str]) -> bool:
         secret = self._config.webhook_secret.get_secret_value()
-        given = next((value for name, value in headers.items() if name.lower() == SECRET_HEADER), "")
-        is_same = hmac.compare_digest(given.encode(errors="replace"), secret.encode())
+        given = [value for name, value in headers.items() if name.lower() == SECRET_HEADER]
+        is_same = len(given) == 1 and hmac.compare_digest(given[0].encode(errors="replace"), secret.encode())
         return bool(secret) and self._config.mode == "webhook" and is_same
 
     def _webhook_fields(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -44,7 +45,7 @@ def schema() -> dict[str, dict[str, Any]]:
 async def test_every_request_holds_what_the_bot_api_knows(schema: dict[str, Any], server: FakeTelegram) -> None:
     token = SecretStr(server.token)
     polling = TelegramConfig(token=token, api_base=server.base)
-    webhook: dict[str, Any] = {"webhook_url": "https://bot.example.org", "webhook_secret": SecretStr("word")}
+    webhook: dict[str, Any] = {"webhook_url": "https://bot.example.org", "webhook_secret": SecretStr(uuid4().hex)}
     rows = tuple(
         (Button(style, token=ButtonToken(style), style=style), Button("See", url=server.base)) for style in Style
     )

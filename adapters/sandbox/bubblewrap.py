@@ -21,7 +21,7 @@ from adapters.sandbox.filters import build_filter
 from adapters.sandbox.guards import find_guards
 from adapters.sandbox.landlock import version
 from adapters.sandbox.probe import Found, build_stage, judge, script
-from adapters.sandbox.watch import MB, Watch
+from adapters.sandbox.watch import LAUNCHER_INSIDE, MB, Sizes, Watch
 from adapters.system import ProcessTimeoutError, run
 from core.model.errors import SandboxError
 from core.model.events import Readiness
@@ -61,7 +61,6 @@ FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|
 
 
 LAUNCHER = Path(__file__).parent / "launch.py"
-LAUNCHER_INSIDE = "/.sandbox/launch.py"
 SOCKET_INSIDE = "/run/gateway.sock"
 """Where a socket of the bot's appears that a command may use; there is no other way out."""
 
@@ -98,6 +97,7 @@ class Bubblewrap:
         self._no_nesting: tuple[str, ...] = ("--disable-userns",)
         self._landlock = version() if "landlock" in self._layers else 0
         self._launcher = self._build_launcher()
+        self._sizes = Sizes()
         self.findings: tuple[Found, ...] = ()
         """What the last probe tried, and how it went."""
 
@@ -142,7 +142,7 @@ class Bubblewrap:
                 *("--chdir", workspace, "--", *self._launched(workspace, shown, marks, is_written=is_written), *argv),
             ),
             {**environment, "PATH": self._path, "HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb"},
-            Watch(self._config, workspace) if "watch" in self._layers else None,
+            Watch(self._config, workspace, self._sizes) if "watch" in self._layers else None,
         )
 
     def _launched(self, workspace: str, shown: str, marks: Sequence[str], *, is_written: bool) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ HOOKS = (
     ".pre-commit-config.yaml",
     "lefthook.yml",
 )
-OWN_GIT = (".git/config", ".git/config.worktree", ".git/hooks", ".git/info")
+OWN_GIT = (".git/config", ".git/config.worktree", ".git/hooks")
 """Of the agent's throw-away repository, which only the agent itself ever opens: what one turn leaves there is not run
 in the next. Commits, branches, the index and the stash are its own to write.
 """

@@ -7,6 +7,7 @@ for every command. `_ctypes` in the place of `ctypes` is a third of the whole ti
 from __future__ import annotations
 
 import _ctypes
+import _signal  # type: ignore[import-not-found]
 import os
 import resource
 import sys
@@ -112,6 +113,8 @@ def main(words: list[str]) -> None:
             filter_calls(bytes.fromhex(program))
     except (Failed, OSError, ValueError) as error:
         sys.exit(f"sandbox: {error}")
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them, and the command would inherit that
+        _signal.signal(number, _signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606 - to become it is the purpose
     except OSError as error:

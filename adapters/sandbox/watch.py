@@ -22,6 +22,8 @@ MB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEMORY_FOLDERS = ("tmp", "var/tmp", "run", "dev/shm", "home/agent")
 """Those that lie in memory, seen from the root of the sandbox."""
+LAUNCHER_INSIDE = "/.sandbox/launch.py"
+MOST_SIZES = 1000
 WALK_ROUNDS = 50
 """So often it looks at the whole checkout even though the disk did not become fuller."""
 SHELL_BASE = 128
@@ -31,9 +33,9 @@ SHELL_BASE = 128
 class Watch:
     """Fits `core.ports.Watch`. One for each command."""
 
-    def __init__(self, config: SandboxConfig, workspace: str) -> None:
+    def __init__(self, config: SandboxConfig, workspace: str, seen: Sizes) -> None:
         self._config, self._workspace = config, workspace
-        self._disk = _Disk(config, workspace)
+        self._disk = _Disk(config, workspace, seen)
         self._init = 0
         """The first process inside, by its number outside; 0: not there yet."""
 
@@ -66,7 +68,8 @@ class Watch:
 
     def _over(self, pid: int) -> str:
         self._init = self._init or _child_of(pid)
-        said = self._processes_over() if self._init else ""
+        is_made = self._init and Path(f"/proc/{self._init}/root{LAUNCHER_INSIDE}").exists()
+        said = self._processes_over() if is_made else ""  # before that its root is still that of the machine
         said = said or self._disk.over()
         if said and self._init:
             with suppress(ProcessLookupError, PermissionError):
@@ -146,11 +149,10 @@ class _Seen:
 class _Disk:
     """What the checkout takes. It is walked only when its disk became fuller, and once in a while."""
 
-    def __init__(self, config: SandboxConfig, workspace: str) -> None:
-        self._config, self._workspace = config, workspace
+    def __init__(self, config: SandboxConfig, workspace: str, seen: Sizes) -> None:
+        self._config, self._workspace, self._seen = config, workspace, seen
         self._room = (0, 0)
         self._rounds = 0
-        self._before: tuple[int, int] | None = None
         self.unlinked = 0
         """Bytes that the command holds in files it has deleted."""
 
@@ -162,18 +164,17 @@ class _Disk:
         room = _room(self._workspace)
         taken, made = self._room[0] - room[0], self._room[1] - room[1]
         is_near = taken > self._config.disk_mb * MB // 8 or made > self._config.files // 8
-        if not is_near and self._rounds % WALK_ROUNDS:
+        if not is_near and self._rounds % WALK_ROUNDS and self._workspace in self._seen:
             return ""
         self._room = room
         measured = measure(self._workspace)
         size, files = measured.size + self.unlinked, measured.files
-        if self._before is None:  # a checkout that is too large already may be made smaller, not larger
-            self._before = (size - max(taken, 0), files - max(made, 0))
+        before = self._seen.first(self._workspace, measured)
         if measured.is_hidden and is_near:
             return "killed: it hid files from being counted, in folders too deep or closed"
-        if size > max(self._config.disk_mb * MB, self._before[0]):
+        if size > max(self._config.disk_mb * MB, before.size):
             return f"killed: the checkout took more than {self._config.disk_mb} MB of disk"
-        is_over = files > max(self._config.files, self._before[1])
+        is_over = files > max(self._config.files, before.files)
         return f"killed: the checkout held more than {self._config.files:,} files" if is_over else ""
 
 
@@ -184,6 +185,26 @@ class Measured:
     size: int
     files: int
     is_hidden: bool
+
+
+class Sizes:
+    """How large each checkout was when it was first looked at. One that was too large already may be made smaller by
+    an agent, not larger.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, Measured] = {}
+
+    def __contains__(self, workspace: str) -> bool:
+        return workspace in self._first
+
+    def first(self, workspace: str, measured: Measured) -> Measured:
+        """The first that was ever said of it, while it is among those that were last seen."""
+        found = self._first.pop(workspace, measured)
+        self._first[workspace] = found
+        while len(self._first) > MOST_SIZES:
+            del self._first[next(iter(self._first))]
+        return found
 
 
 def measure(folder: str) -> Measured:

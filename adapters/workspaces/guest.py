@@ -37,9 +37,12 @@ LINK_MODE = (0o160000).to_bytes(4, "big")
 
 
 def write_git(place: Place, meta: Meta) -> None:
-    """`git status`, `diff` and `log` work for the agent: its objects are its own, the history is read from ours."""
+    """`git status`, `diff` and `log` work for the agent: its objects are its own, the history is read from ours.
+
+    `hooks` is there, and empty, so that the sandbox can keep it so.
+    """
     folder = place.tree / ".git"
-    for name in ("objects/info", "objects/pack", "refs/heads", "refs/remotes/origin", "info"):
+    for name in ("objects/info", "objects/pack", "refs/heads", "refs/remotes/origin", "info", "hooks"):
         (folder / name).mkdir(parents=True)
     _write(folder / "HEAD", f"ref: refs/heads/{meta.branch}\n")
     _write(folder / "config", CONFIG)

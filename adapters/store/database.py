@@ -55,7 +55,7 @@ def database_url(url: str | None, data: Path) -> str:
 def apps() -> dict[str, dict[str, Any]]:
     return {
         APP: {
-            "models": ["adapters.store.tables.models", "adapters.store.tables.people"],
+            "models": [f"adapters.store.tables.{each}" for each in ("models", "people", "secrets")],
             "migrations": "adapters.store.migrations",
             "default_connection": "default",
         }

@@ -19,6 +19,7 @@ from adapters.store.parts.outboxes import OutboxPart
 from adapters.store.parts.people import PeoplePart
 from adapters.store.parts.projects import ProjectPart, PullPart
 from adapters.store.parts.runs import RunPart
+from adapters.store.parts.secrets import SecretPart
 from adapters.store.parts.turns import TurnPart
 from adapters.store.parts.works import WorkPart
 from adapters.store.tables.columns import to_micros
@@ -44,6 +45,7 @@ class DatabaseStore(
     DigestPart,
     LifePart,
     PeoplePart,
+    SecretPart,
 ):
     """`url` None or empty: a SQLite file in `data`, which is made if need be. `node` owns the runs begun here."""
 

@@ -32,6 +32,10 @@ class ConfigError(BotError):
     """The configuration is wrong; the text lists every mistake."""
 
 
+class SecretsLocked(BotError):
+    """Secrets cannot be opened or kept: the key is missing, wrong, or lies open to others. Nothing is lost."""
+
+
 class ChatError(BotError):
     """The platform refused. `is_final`: the same post will be refused again."""
 

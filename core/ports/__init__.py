@@ -33,6 +33,7 @@ from core.ports.code import (
 )
 from core.ports.engine import Engine, Flow, FlowFunction, FlowState
 from core.ports.people import People, Vouching
+from core.ports.secrets import SealedSecrets, Secrets
 from core.ports.store import (
     Arrival,
     Aside,
@@ -96,6 +97,8 @@ __all__ = [
     "Remote",
     "Runs",
     "Sandbox",
+    "SealedSecrets",
+    "Secrets",
     "SendState",
     "Signing",
     "Source",

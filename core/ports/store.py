@@ -43,6 +43,7 @@ from core.model.work import (
 )
 from core.ports.code import PullDraft
 from core.ports.people import People
+from core.ports.secrets import SealedSecrets
 from core.ports.watch import Lives
 
 
@@ -274,6 +275,9 @@ class Runs(Protocol):
 
     async def has_turn(self, cause: Cause) -> bool: ...
 
+    async def turn_of(self, cause: Cause) -> Turn | None:
+        """What this cause was taken up as."""
+
     async def amend_turn(self, cause: Cause, text: str) -> bool:
         """Correct the words of a turn that is still queued. False: too late, and they are others; or no such turn."""
 
@@ -319,7 +323,7 @@ class DigestPlans(Protocol):
         """False: it is no longer as `plan` says (changed, dropped, or advanced by another)."""
 
 
-class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, People, Protocol):
+class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, People, SealedSecrets, Protocol):
     """What must outlive a restart. It settles races by returning what stands."""
 
     async def open(self) -> None:

@@ -30,6 +30,10 @@ class TurnPart(Part):
     async def has_turn(self, cause: Cause) -> bool:
         return await self._first(models.TurnRow.filter(cause=cause)) is not None
 
+    async def turn_of(self, cause: Cause) -> Turn | None:
+        row = await self._first(models.TurnRow.filter(cause=cause))
+        return turn_of(row) if row else None
+
     async def amend_turn(self, cause: Cause, text: str) -> bool:
         async def job(tx: Transaction) -> bool:
             queued = models.TurnRow.filter(cause=cause, state=QUEUED)

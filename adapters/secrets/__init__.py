@@ -1,0 +1,7 @@
+"""Secrets: what blacks them out, what they are sealed with, and where they are kept sealed."""
+
+from __future__ import annotations
+
+from adapters.secrets.redactor import BLACK, MIN_LENGTH, Redactor
+
+__all__ = ["BLACK", "MIN_LENGTH", "Redactor"]

@@ -38,6 +38,9 @@ COUNTERS = {
     "alerts": Said("What whoever runs the bot must know, by kind; the log has the words."),
     "tokens": Said("Tokens of the agents' models."),
     "cost_dollars": Said("Cost of the agents' models in US dollars, where the price is known."),
+    "gateway_requests": Said("Requests to models, by upstream and by what became of them: ok, error, outage, refused."),
+    "gateway_tokens": Said("Tokens that went through the gateway, by upstream and direction."),
+    "gateway_cost_dollars": Said("What the gateway counted in US dollars, by upstream, where the price is known."),
 }
 HISTOGRAMS = {
     "handling_seconds": Said(

@@ -20,7 +20,6 @@ from adapters.agents.model import (
     ModelReply,
     OnText,
     Outage,
-    PricedTokens,
     Refused,
     Role,
     Said,
@@ -30,10 +29,10 @@ from adapters.agents.model import (
     TryAgain,
     parse_arguments,
     plain,
-    price,
     seconds_of,
 )
 from adapters.agents.warm import canned, rehearse
+from adapters.prices import PricedTokens, price
 from core.model.errors import AgentError
 from core.model.events import Readiness
 from core.model.work import Usage

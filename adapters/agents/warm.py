@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from adapters.agents.model import Call, CallResult, Model, PricedTokens, Role, Said, price
+from adapters.agents.model import Call, CallResult, Model, Role, Said
 from adapters.agents.tools import TOOLS
+from adapters.prices import PricedTokens, price
 
 if TYPE_CHECKING:
     import httpx2

@@ -106,6 +106,10 @@ class AgentCapped(AgentLimit):
         self.resets_at = resets_at
 
 
+class OverBudget(AgentLimit):
+    """A budget is used up, so the model is not asked."""
+
+
 class CutTooOften(BotError):
     """Restarts cut one step of a run again and again, so it is not begun once more by itself."""
 

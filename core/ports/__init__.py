@@ -4,6 +4,7 @@
 """
 
 from core.ports.agents import Agent, Approve, Note
+from core.ports.budgets import Accounting, Spending
 from core.ports.chat import (
     Advising,
     ChatPlatform,
@@ -32,6 +33,7 @@ from core.ports.code import (
     Wrapped,
 )
 from core.ports.engine import Engine, Flow, FlowFunction, FlowState
+from core.ports.gateway import Gateway
 from core.ports.people import People, Vouching
 from core.ports.secrets import SealedSecrets, Secrets
 from core.ports.store import (
@@ -55,6 +57,7 @@ from core.ports.world import Clock, Meter, Redact
 
 __all__ = [
     "Access",
+    "Accounting",
     "Advising",
     "Agent",
     "Approve",
@@ -78,6 +81,7 @@ __all__ = [
     "FlowState",
     "Forge",
     "Forgetting",
+    "Gateway",
     "HttpAnswer",
     "Inboxes",
     "Lives",
@@ -102,6 +106,7 @@ __all__ = [
     "SendState",
     "Signing",
     "Source",
+    "Spending",
     "Store",
     "StoredButton",
     "Streaming",

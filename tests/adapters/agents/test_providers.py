@@ -16,9 +16,10 @@ from aiohttp import web
 from adapters.agents.anthropic import build as build_anthropic
 from adapters.agents.anthropic import messages as anthropic_messages
 from adapters.agents.config import AnthropicConfig, OllamaConfig, OpenAIConfig
-from adapters.agents.model import Call, CallResult, PricedTokens, Role, Said, price, seconds_of
+from adapters.agents.model import Call, CallResult, Role, Said, seconds_of
 from adapters.agents.ollama import build as build_ollama
 from adapters.agents.openai import build as build_openai
+from adapters.prices import PricedTokens, price
 from core.model.errors import AgentError, AgentLimit, AgentUnready
 from core.model.events import TurnResult
 from tests.adapters.agents.conftest import Looping

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.agents.config import AnthropicConfig
-from adapters.agents.http import Breath, client, verify
+from adapters.agents.http import GATEWAY, Breath, base_url, client, verify
 from adapters.agents.key import Key
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
@@ -35,6 +36,7 @@ from adapters.agents.warm import canned, rehearse
 from adapters.prices import PricedTokens, price
 from core.model.errors import AgentError
 from core.model.events import Readiness
+from core.model.spend import Door
 from core.model.work import Usage
 from core.ports import Agent, Circuit, Clock, Sandbox
 
@@ -69,27 +71,32 @@ class _Anthropic:
         return self._key.readiness(about)
 
     @asynccontextmanager
-    async def talk(self, model: str, system: str) -> AsyncIterator[Model]:
+    async def talk(self, model: str, system: str, door: Door | None = None) -> AsyncIterator[Model]:
         self._key.check()
-        async with client(self._connect) as connected:
+        async with client(partial(self._connect, door)) as connected:
             yield _Claude(self._name, connected, model, system)
 
-    def _connect(self) -> AsyncAnthropic:
+    def _connect(self, door: Door | None) -> AsyncAnthropic:
         def rehearsal() -> Model:
             return _Claude(self._name, self._connected(canned(REHEARSAL)), self._config.model, "")
 
         rehearse("anthropic", rehearsal)
         from anthropic import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used, and rehearsed
 
-        return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+        if door is None:
+            return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+        import httpx2  # noqa: PLC0415 - imported when used
 
-    def _connected(self, http: httpx2.AsyncClient) -> AsyncAnthropic:
+        transport = httpx2.AsyncHTTPTransport(uds=door.socket, verify=verify(GATEWAY))
+        return self._connected(DefaultAsyncHttpxClient(transport=transport), door)
+
+    def _connected(self, http: httpx2.AsyncClient, door: Door | None = None) -> AsyncAnthropic:
         import httpx2  # noqa: PLC0415 - imported when used
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - imported when used
 
         return AsyncAnthropic(
-            api_key=self._key.value,
-            base_url=self._config.base_url,
+            api_key=door.token if door else self._key.value,
+            base_url=base_url(door, self._config.base_url),
             max_retries=0,
             timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
             http_client=http,

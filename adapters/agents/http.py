@@ -10,6 +10,8 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from core.model.spend import Door
+
 
 class _Closing(Protocol):
     async def close(self) -> None: ...
@@ -33,6 +35,15 @@ def verify(url: str) -> ssl.SSLContext | bool:
     if urlsplit(url).scheme == "https":
         return True
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+GATEWAY = "http://gateway"
+"""The address of what is behind a door: its socket leads there, whatever the name."""
+
+
+def base_url(door: Door | None, configured: str, version: str = "") -> str:
+    """`version`: the part of the path that the package does not add by itself."""
+    return configured if door is None else f"{GATEWAY}{version}"
 
 
 BREATH_SECONDS = 0.002

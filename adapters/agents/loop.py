@@ -90,7 +90,7 @@ class Loop:
         note(SessionNamed(session.id))
         session.say(_prompt(turn, session))
         await session.save()
-        async with self._provider.talk(model, _system(turn)) as connected:
+        async with self._provider.talk(model, _system(turn), turn.door) as connected:
             talk = _Talk(self, connected, session, Tools(turn.checkout, self._sandbox, note), note)
             return await talk.go(model)
 

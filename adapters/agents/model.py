@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from adapters.agents.caps import believed, reset_in, reset_of
 from core.model.errors import AgentError, AgentLimit, AgentUnready
 from core.model.events import Readiness
+from core.model.spend import Door
 from core.model.work import Usage
 
 CONNECT_SECONDS = 10.0
@@ -103,8 +104,8 @@ class Provider(Protocol):
     async def ready(self) -> Readiness:
         """As in the Agent port."""
 
-    def talk(self, model: str, system: str) -> AbstractAsyncContextManager[Model]:
-        """The connection of one turn. AgentUnready."""
+    def talk(self, model: str, system: str, door: Door | None) -> AbstractAsyncContextManager[Model]:
+        """The connection of one turn, by its door where it has one. AgentUnready."""
 
 
 class TryAgain(Exception):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from adapters.agents.config import OllamaConfig
-from adapters.agents.http import Breath, verify
+from adapters.agents.http import Breath, base_url, verify
 from adapters.agents.http import client as closing
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
@@ -33,6 +34,7 @@ from adapters.agents.model import (
 )
 from core.model.errors import AgentUnready
 from core.model.events import Readiness
+from core.model.spend import Door
 from core.model.work import Usage
 from core.ports import Agent, Circuit, Clock, Sandbox
 
@@ -81,20 +83,23 @@ class _Ollama:
         return "" if is_there else f"Ollama does not have the model: `ollama pull {wanted}`", True
 
     @asynccontextmanager
-    async def talk(self, model: str, system: str) -> AsyncIterator[Model]:
-        async with closing(self._connect) as connected:
+    async def talk(self, model: str, system: str, door: Door | None = None) -> AsyncIterator[Model]:
+        async with closing(partial(self._connect, door)) as connected:
             yield _Chat(self._name, connected, model, system, self._config)
 
-    def _connect(self) -> AsyncClient:
+    def _connect(self, door: Door | None) -> AsyncClient:
         import httpx  # noqa: PLC0415 - imported when used
         from ollama import AsyncClient  # noqa: PLC0415 - imported when used
 
         from adapters.agents.ollama_lines import WholeLines  # noqa: PLC0415 - imported when used
 
         return AsyncClient(
-            self._config.base_url,
+            base_url(door, self._config.base_url),
             timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-            transport=WholeLines(verify=verify(self._config.base_url)),
+            headers={"Authorization": f"Bearer {door.token}"} if door else {},
+            transport=WholeLines(
+                uds=door.socket if door else None, verify=verify(base_url(door, self._config.base_url))
+            ),
         )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.agents.config import OpenAIConfig
-from adapters.agents.http import Breath, client, verify
+from adapters.agents.http import GATEWAY, Breath, base_url, client, verify
 from adapters.agents.key import Key
 from adapters.agents.loop import Loop
 from adapters.agents.model import (
@@ -34,6 +35,7 @@ from adapters.agents.warm import canned, rehearse
 from adapters.prices import PricedTokens, price
 from core.model.errors import AgentError
 from core.model.events import Readiness
+from core.model.spend import Door
 from core.model.work import Usage
 from core.ports import Agent, Circuit, Clock, Sandbox
 
@@ -66,12 +68,12 @@ class _OpenAI:
         return self._key.readiness(about)
 
     @asynccontextmanager
-    async def talk(self, model: str, system: str) -> AsyncIterator[Model]:
+    async def talk(self, model: str, system: str, door: Door | None = None) -> AsyncIterator[Model]:
         self._key.check()
-        async with client(self._connect) as connected:
+        async with client(partial(self._connect, door)) as connected:
             yield _Completions(self._name, connected, model, system, self._config.base_url)
 
-    def _connect(self) -> AsyncOpenAI:
+    def _connect(self, door: Door | None) -> AsyncOpenAI:
         def rehearsal() -> Model:
             connected = self._connected(canned(REHEARSAL))
             return _Completions(self._name, connected, self._config.model, "", self._config.base_url)
@@ -79,15 +81,20 @@ class _OpenAI:
         rehearse("openai", rehearsal)
         from openai import DefaultAsyncHttpxClient  # noqa: PLC0415 - imported when used, and rehearsed
 
-        return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+        if door is None:
+            return self._connected(DefaultAsyncHttpxClient(verify=verify(self._config.base_url)))
+        import httpx2  # noqa: PLC0415 - imported when used
 
-    def _connected(self, http: httpx2.AsyncClient) -> AsyncOpenAI:
+        transport = httpx2.AsyncHTTPTransport(uds=door.socket, verify=verify(GATEWAY))
+        return self._connected(DefaultAsyncHttpxClient(transport=transport), door)
+
+    def _connected(self, http: httpx2.AsyncClient, door: Door | None = None) -> AsyncOpenAI:
         import httpx2  # noqa: PLC0415 - imported when used
         from openai import AsyncOpenAI  # noqa: PLC0415 - imported when used
 
         return AsyncOpenAI(
-            api_key=self._key.value,
-            base_url=self._config.base_url,
+            api_key=door.token if door else self._key.value,
+            base_url=base_url(door, self._config.base_url, "/v1"),
             max_retries=0,
             timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
             http_client=http,

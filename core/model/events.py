@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.model.spend import Door
 from core.model.work import Checkout, RunId, Usage
 
 
@@ -14,7 +15,7 @@ class TurnAsk:
 
     `is_retry`: an attempt of this very turn was cut before; go on in the session rather than repeat.
     `words`: what the person typed after the agent's name, for recipes; each becomes one argument.
-    `seconds`: the most that the turn may take.
+    `seconds`: the most that the turn may take. `door`: how it reaches its models; None: it has none, or its own.
     """
 
     run: RunId
@@ -26,6 +27,7 @@ class TurnAsk:
     is_retry: bool = False
     words: tuple[str, ...] = ()
     seconds: float = 3600.0
+    door: Door | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NewType
 
-from core.model.chat import ChatRef, Person
+from core.model.chat import Person, ThreadRef
 from core.model.work import ProjectKey, RunId, Usage
 
 CallId = NewType("CallId", str)
@@ -19,12 +19,12 @@ MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a call is charged to: a run of a project, for who asked, in a chat."""
+    """Whom a call is charged to: a run of a project, for who asked, in the chat of a thread."""
 
     run: RunId
     project: ProjectKey
     person: Person
-    room: ChatRef
+    thread: ThreadRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,15 @@ class Allowance:
     micros: int
     tokens: int
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an admin may allow beyond a budget that is used up."""
+
+    budget: str
+    micros: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)

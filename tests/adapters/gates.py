@@ -17,7 +17,7 @@ from adapters.gateway.upstreams import Upstream
 from adapters.metrics import Tally
 from adapters.secrets import Redactor
 from adapters.straight import NoCircuits
-from core.model.chat import ChatRef, Person
+from core.model.chat import Person, ThreadRef
 from core.model.spend import Account, Door
 from core.model.work import ProjectKey, RunId
 from core.ports import Circuits
@@ -30,7 +30,7 @@ PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions", "ollama"
 
 def account(run: str = "") -> Account:
     return Account(
-        RunId(run or uuid4().hex), ProjectKey("DEMO"), Person("fake", "home", "ada"), ChatRef("fake", "", "1")
+        RunId(run or uuid4().hex), ProjectKey("DEMO"), Person("fake", "home", "ada"), ThreadRef("fake", "", "1")
     )
 
 

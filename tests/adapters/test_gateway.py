@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.agents import AGENTS, AgentTools
 from core.model.spend import Spent
+from tests.adapters.agents.turns import Notes, nobody_asked, turn_in
 from tests.adapters.gates import AGENT, Gate, account
-from tests.fakes.llm import FakeLLM, Fault, Status, Words
+from tests.fakes.llm import FakeLLM, Fault, Status, Use, Words
+from tests.fakes.sandbox import PassThrough
 
 APIS = ("anthropic", "openai", "ollama")
 
@@ -58,7 +61,7 @@ async def test_the_socket_is_for_its_owner_alone_and_gone_with_the_turn(gate: Ga
         async with gateway.admit(account(), AGENT) as door:
             assert door is not None
             modes = [stat.S_IMODE(os.stat(each).st_mode) for each in (door.socket, os.path.dirname(door.socket))]  # noqa: PTH116, PTH120
-        is_there = os.path.exists(door.socket)  # noqa: PTH110
+        is_there = os.path.exists(door.socket)  # noqa: PTH110, ASYNC240
 
     assert modes == [0o600, 0o700]
     assert not is_there
@@ -92,3 +95,23 @@ async def test_without_money_the_refusal_has_the_shape_of_the_provider(gate: Gat
     assert "used up" in text
     assert ('"type": "error"' in text) is (api == "anthropic")
     assert gate.llm.requests == []
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_the_built_in_loop_goes_by_its_door_and_needs_no_key(gate: Gate, api: str, tmp_path: Path) -> None:
+    """What its own configuration holds is no key any more, and its own address leads nowhere."""
+    entry = {} if api == "ollama" else {"api_key": "placeholder"}
+    config = AGENTS[api].config.model_validate(
+        {"type": api, "model": "claude-sonnet-4-5", "base_url": "http://127.0.0.1:9", **entry}
+    )
+    agent = AGENTS[api].build(AGENT, config, AgentTools(PassThrough(), tmp_path / "sessions"))
+    mine = [each for each in gate.upstreams() if each.api == api]
+    gate.llm.script([Use("bash", command="echo made > made.txt"), Words("It is made.")])
+
+    async with gate.opened(mine) as gateway, gateway.admit(account(), AGENT) as door:
+        result = await agent.take_turn(turn_in(tmp_path, door=door), Notes(), nobody_asked)
+
+    assert result.answer == "It is made."
+    assert gate.key in str(gate.llm.requests[-1].headers)
+    assert [(each.input_tokens, each.output_tokens) for each in gate.books.spent] == [(100, 10)] * 2
+    assert (result.usage.input_tokens, result.usage.output_tokens) == (200, 20)

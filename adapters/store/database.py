@@ -55,7 +55,7 @@ def database_url(url: str | None, data: Path) -> str:
 def apps() -> dict[str, dict[str, Any]]:
     return {
         APP: {
-            "models": [f"adapters.store.tables.{each}" for each in ("models", "people", "secrets")],
+            "models": [f"adapters.store.tables.{each}" for each in ("models", "people", "secrets", "approvals")],
             "migrations": "adapters.store.migrations",
             "default_connection": "default",
         }

@@ -11,6 +11,7 @@ from adapters.store import migrating
 from adapters.store.database import Database, Transaction
 from adapters.store.faults import as_store_error
 from adapters.store.known import Known
+from adapters.store.parts.approvals import ApprovalPart
 from adapters.store.parts.chats import ChatPart
 from adapters.store.parts.digests import DigestPart
 from adapters.store.parts.inboxes import InboxPart
@@ -46,6 +47,7 @@ class DatabaseStore(
     LifePart,
     PeoplePart,
     SecretPart,
+    ApprovalPart,
 ):
     """`url` None or empty: a SQLite file in `data`, which is made if need be. `node` owns the runs begun here."""
 

@@ -4,6 +4,7 @@
 """
 
 from core.ports.agents import Agent, Approve, Note
+from core.ports.approvals import Approvals
 from core.ports.budgets import Accounting, Spending
 from core.ports.chat import (
     Advising,
@@ -60,6 +61,7 @@ __all__ = [
     "Accounting",
     "Advising",
     "Agent",
+    "Approvals",
     "Approve",
     "Arrival",
     "Aside",

@@ -41,6 +41,7 @@ from core.model.work import (
     Work,
     WorkId,
 )
+from core.ports.approvals import Approvals
 from core.ports.code import PullDraft
 from core.ports.people import People
 from core.ports.secrets import SealedSecrets
@@ -323,7 +324,20 @@ class DigestPlans(Protocol):
         """False: it is no longer as `plan` says (changed, dropped, or advanced by another)."""
 
 
-class Store(Inboxes, Outboxes, Chats, Projects, Pulls, Runs, DigestPlans, Lives, People, SealedSecrets, Protocol):
+class Store(
+    Inboxes,
+    Outboxes,
+    Chats,
+    Projects,
+    Pulls,
+    Runs,
+    DigestPlans,
+    Lives,
+    People,
+    SealedSecrets,
+    Approvals,
+    Protocol,
+):
     """What must outlive a restart. It settles races by returning what stands."""
 
     async def open(self) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from adapters.secrets import Redactor
+from adapters.secrets.vault import Vault
 from bot.config import Config
 from bot.health import Health, beat
 from bot.http import serve
@@ -20,7 +22,7 @@ from bot.loop import run as run_loop
 from bot.scheduler import tick
 from core.commands import Desk
 from core.inbox import Inbox
-from core.model.errors import ChatError, SandboxError
+from core.model.errors import ChatError, SandboxError, SecretsLocked
 from core.owners import Owners
 from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, NewsSource, Sandbox, Store, Tracer, Webhooked
 from core.posts import Posts
@@ -62,6 +64,7 @@ class App:
     restarts: Restarts
     tidying: Tidying
     tracer: Tracer
+    vault: Vault
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
         """Start, await `main`, drain, stop; its result. BotError when it cannot start."""
@@ -69,6 +72,7 @@ class App:
         await self.store.open()
         try:
             await self._end_leftovers()
+            await self._open_vault()
             await self.inbox.remind()
             await self.restarts.take_stock()
             return await self._run(main)
@@ -82,6 +86,15 @@ class App:
             await self.store.close()
             if isinstance(self.tracer, Closing):
                 await self.tracer.close()
+
+    async def _open_vault(self) -> None:
+        """Without its key the bot works on, and says so: what is sealed can be opened when the key is back."""
+        try:
+            count = await self.vault.open()
+        except SecretsLocked as error:
+            log.error("secrets.locked", reason=str(error))  # noqa: TRY400 - its text says what to do
+        else:
+            log.info("secrets.open", count=count)
 
     async def _end_leftovers(self) -> None:
         """Once the store is ours: what an earlier life left running must not write beside what is taken up again."""
@@ -201,10 +214,10 @@ async def until_signalled() -> int:
     return 0
 
 
-def run(config: Config) -> int:
+def run(config: Config, redactor: Redactor) -> int:
     """`patchbay run`: until it is signalled. BotError when it cannot start."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    return run_loop(_serve(config))
+    return run_loop(_serve(config, redactor))
 
 
 def _log_layers(sandbox: Sandbox) -> None:
@@ -217,7 +230,7 @@ def _log_layers(sandbox: Sandbox) -> None:
             log.warning("sandbox.open", layer=each.text)
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, redactor: Redactor) -> int:
     from adapters.sandbox import NoSandbox, choose  # noqa: PLC0415 - wiring sees both sides; this is the door's probe
     from bot.wiring import build, hidden  # noqa: PLC0415 - the composition root
 
@@ -229,4 +242,4 @@ async def _serve(config: Config) -> int:
         sandbox = NoSandbox(str(error))
     _log_layers(sandbox)
     log.info("bot.starting", data=str(config.data), sandbox=sandbox.name, platforms=list(config.platforms))
-    return await build(config, sandbox).run(until_signalled)
+    return await build(config, sandbox, redactor=redactor).run(until_signalled)

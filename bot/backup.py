@@ -2,7 +2,8 @@
 
 The databases are taken at one moment; then the rest, in such an order that what they speak of is in it: of a git
 repository the references come before the objects, which only become more. Checkouts of runs are left out: what is not
-published there is the agent's, and a run that is taken up again gets a new one.
+published there is the agent's, and a run that is taken up again gets a new one. So is the key of the secrets, should it
+stand there: who has the backup must not be able to open them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from adapters.engine.database import FILE as ENGINE_FILE
 from adapters.store.database import FILE_NAME as STORE_FILE
 from adapters.store.exclusive import LOCK_NAME
 from bot.config import Config
+from bot.config.load import KEY_FILE
 from core.model.errors import BotError
 
 LABEL = "patchbay-backup.json"
@@ -43,7 +45,8 @@ _DAMAGE = (
     *(ValueError, KeyError, TypeError, AttributeError),  # of the label
 )
 
-_LEFT_OUT = {LOCK_NAME} | {f"{name}{end}" for name in (STORE_FILE, ENGINE_FILE) for end in ("", "-wal", "-shm")}
+_LEFT_OUT = {LOCK_NAME, KEY_FILE, f"{KEY_FILE}.new"}
+_LEFT_OUT |= {f"{name}{end}" for name in (STORE_FILE, ENGINE_FILE) for end in ("", "-wal", "-shm")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ inbox_app = typer.Typer(
 )
 app.add_typer(inbox_app, name="inbox")
 
+secrets_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="What the bot keeps sealed. It may be running."
+)
+app.add_typer(secrets_app, name="secrets")
+
 ConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="The file; else PATCHBAY_CONFIG, config.yaml.")]
 Keys = Annotated[list[str], typer.Argument(help="As `patchbay inbox list` and the bot name it.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")]
@@ -79,8 +84,9 @@ def run(config: ConfigPath = None) -> None:
     from bot.app import run as run_app  # noqa: PLC0415 - imported when used
     from bot.log import configure  # noqa: PLC0415 - imported when used
 
-    configure(read.log, Redactor(read.secrets()))
-    raise typer.Exit(run_app(read))
+    redactor = Redactor(read.secrets())
+    configure(read.log, redactor)
+    raise typer.Exit(run_app(read, redactor))
 
 
 @app.command()
@@ -248,6 +254,62 @@ def inbox_drop(keys: Keys, config: ConfigPath = None) -> None:
     from bot.inbox_cli import drop  # noqa: PLC0415 - imported when used
 
     typer.echo(asyncio.run(drop(_load(config), keys)))
+
+
+ForProject = Annotated[str, typer.Option("--project", help="Of this project.")]
+ForPerson = Annotated[str, typer.Option("--person", help="Of this person: telegram:<id>, slack:<team>/<id>.")]
+
+
+@secrets_app.command("list")
+def secrets_list(config: ConfigPath = None) -> None:
+    """Names and times; never what they are."""
+    from bot.secrets_cli import told  # noqa: PLC0415 - imported when used
+
+    typer.echo(asyncio.run(told(_load(config))))
+
+
+@secrets_app.command("set")
+def secrets_set(name: str, *, config: ConfigPath = None, project: ForProject = "", person: ForPerson = "") -> None:
+    """Keep one; it is asked for, or read from standard input."""
+    from bot.secrets_cli import put, ref_of  # noqa: PLC0415 - imported when used
+
+    ref, read = ref_of(name, project, person), _load(config)
+    value = typer.prompt(name, hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    typer.echo(asyncio.run(put(read, ref, str(value).strip())))
+
+
+@secrets_app.command("forget")
+def secrets_forget(
+    name: Annotated[str, typer.Argument()] = "",
+    *,
+    config: ConfigPath = None,
+    project: ForProject = "",
+    person: ForPerson = "",
+    everything: Annotated[bool, typer.Option("--all", help="All of them; for when the key is lost.")] = False,
+) -> None:
+    """Drop one, or all."""
+    from bot.secrets_cli import forget, forget_all, ref_of  # noqa: PLC0415 - imported when used
+
+    if bool(name) == everything:
+        raise BotError("Say which one, or --all.")
+    read = _load(config)
+    typer.echo(asyncio.run(forget_all(read) if everything else forget(read, ref_of(name, project, person))))
+
+
+@secrets_app.command("rotate")
+def secrets_rotate(config: ConfigPath = None) -> None:
+    """Exchange the key; what a kill has cut is finished by the next."""
+    from bot.secrets_cli import rotate  # noqa: PLC0415 - imported when used
+
+    typer.echo(asyncio.run(rotate(_load(config))))
+
+
+@secrets_app.command("new-key")
+def secrets_new_key() -> None:
+    """Print a key, to be given to the bot by you."""
+    from bot.secrets_cli import fresh  # noqa: PLC0415 - imported when used
+
+    typer.echo(fresh())
 
 
 @app.command()

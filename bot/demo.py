@@ -25,7 +25,8 @@ from adapters.chat.console.screen import JsonScreen, PlainScreen, Screen
 from adapters.forges import LocalConfig
 from adapters.sandbox import SandboxConfig
 from adapters.sandbox import choose as choose_sandbox
-from bot.config import Config, HttpConfig, LogConfig
+from bot.config import Config, HttpConfig, LogConfig, SecretsConfig
+from bot.config.load import KEY_FILE
 from bot.demo_agent import FirstAgent, choose
 from bot.demo_project import FOLDER, TASK, make, recipes
 from bot.loop import run as run_loop
@@ -117,10 +118,11 @@ async def _with_bot(
     from bot.wiring import build, hidden  # noqa: PLC0415
 
     settings = config(folder, first)
-    configure(settings.log, Redactor(settings.secrets()))
+    redactor = Redactor(settings.secrets())
+    configure(settings.log, redactor)
     sandbox = await choose_sandbox(settings.sandbox, hidden(settings))
     console = Console(ConsoleConfig(), command_words(), folder, screen=screen, on_end=on_end)
-    app = build(settings, sandbox, platforms={console.name: console})
+    app = build(settings, sandbox, platforms={console.name: console}, redactor=redactor)
 
     async def with_project() -> int:
         await ensure_project(app.store, app.desk.forges["local"], await make(folder / FOLDER))
@@ -182,6 +184,7 @@ def config(folder: Path, first: FirstAgent) -> Config:
         platforms={"console": ConsoleConfig()},
         forges={"local": LocalConfig()},
         agents={**thinking, **recipes()},
+        vault=SecretsConfig(key_file=folder / KEY_FILE),
     )
 
 

@@ -13,6 +13,7 @@ from adapters.forges import FORGES, ForgeTools, LocalConfig
 from adapters.metrics import Tally
 from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
+from adapters.secrets.vault import Vault
 from adapters.store import DatabaseStore
 from adapters.system import SystemClock, free_bytes
 from adapters.tracing import open_tracer
@@ -22,6 +23,7 @@ from bot.barred import BarredAgent
 from bot.config import Config
 from bot.health import Health
 from bot.late import LateEngine
+from bot.secrets_cli import keys_of
 from bot.tables import command_words
 from core.alerts import Alerts
 from core.authority import Authority, Grant
@@ -30,6 +32,7 @@ from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
+from core.model.work import RepoRef
 from core.news import News
 from core.owners import Owners
 from core.ports import (
@@ -74,10 +77,11 @@ def build(  # each may be replaced by a test or by the demo
     store: Store | None = None,
     engine: Engine | None = None,
     clock: Clock | None = None,
+    redactor: Redactor | None = None,
 ) -> App:
     """The bot, not yet started. What is given replaces what the configuration would make."""
     clock = clock or SystemClock()
-    redact = Redactor(config.secrets())
+    redact = redactor or Redactor(config.secrets())
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
     circuits = AllCircuits(clock)
@@ -130,7 +134,7 @@ def build(  # each may be replaced by a test or by the demo
         posts=posts,
         runs=runs,
         steps=steps,
-        projects=ProjectDesk(store, forges),
+        projects=ProjectDesk(store, forges, _usual(config, forges)),
         digests=digests,
         agents=agents,
         forges=forges,
@@ -166,6 +170,7 @@ def build(  # each may be replaced by a test or by the demo
         watch=watch,
         restarts=restarts,
         tracer=tracer,
+        vault=Vault(store, keys_of(config), redact, clock.now),
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 
@@ -186,6 +191,11 @@ def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}
     return {**forges, "local": FORGES["local"].build(config.forges.get("local", LocalConfig()), tools)}
+
+
+def _usual(config: Config, forges: Mapping[str, Forge]) -> RepoRef | None:
+    named = getattr(config.forges.get("github"), "repository", "")
+    return forges["github"].parse(named) if named else None
 
 
 def _sources(config: Config) -> list[NewsSource]:

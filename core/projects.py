@@ -35,8 +35,9 @@ def parse_task_key(text: str) -> TaskKey:
 
 
 class ProjectDesk:
-    def __init__(self, store: Store, forges: Mapping[str, Forge]) -> None:
-        self._store, self._forges = store, forges
+    def __init__(self, store: Store, forges: Mapping[str, Forge], usual: RepoRef | None = None) -> None:
+        """`usual`: where a project lives that is made without a word about it; None: in a local repository."""
+        self._store, self._forges, self._usual = store, forges, usual or RepoRef(LOCAL_FORGE)
 
     async def project(self, key: ProjectKey) -> Project:
         found = await self._store.project(key)
@@ -70,7 +71,7 @@ class ProjectDesk:
         """
         standing = await self._store.project(key)
         if standing is None:
-            project = Project(key, name[:NAME_LENGTH] or key, repo or RepoRef(LOCAL_FORGE))
+            project = Project(key, name[:NAME_LENGTH] or key, repo or self._usual)
             project = replace(project, base=await self._ensure(project))
             project = await self._store.add_project(project, cause)
         else:

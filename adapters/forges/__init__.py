@@ -21,6 +21,12 @@ class GithubConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     token: SecretStr
+    username: str = ""
+    """Goes with the token to git; empty: GitHub takes any."""
+    email: str = ""
+    """Of who commits; empty: nobody's."""
+    repository: str = ""
+    """`owner/name`, for a project that is made without naming one; empty: that one is local."""
     api_base: str = "https://api.github.com"
     git_base: str = "https://github.com"
     webhook_secret: SecretStr = SecretStr("")

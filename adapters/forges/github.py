@@ -77,8 +77,9 @@ class Github:
 
     def remote(self, project: Project) -> Remote:
         # https://docs.github.com/en/apps/creating-github-apps: any user name goes with a token; this one is customary.
-        secret = f"x-access-token:{self._config.token.get_secret_value()}".encode()
-        return Remote(f"{self._git_base}/{self._path(project)}.git", f"Basic {base64.b64encode(secret).decode()}")
+        secret = f"{self._config.username or 'x-access-token'}:{self._config.token.get_secret_value()}".encode()
+        basic = base64.b64encode(secret).decode()
+        return Remote(f"{self._git_base}/{self._path(project)}.git", f"Basic {basic}", self._config.email)
 
     async def open_pull_request(self, project: Project, draft: PullDraft) -> PullRequest:
         path = self._path(project)

@@ -61,14 +61,16 @@ INHERITED = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FIL
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+NOBODY = "patchbay@localhost"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who commits, and when."""
+    """Who commits, and when. `email` empty: nobody's."""
 
     name: str
     at: datetime
-    email: str = "patchbay@localhost"
+    email: str = ""
 
     def environment(self) -> dict[str, str]:
         name = re.sub(r"[<>\x00-\x1f]+", " ", self.name).strip() or "Patchbay"
@@ -76,7 +78,7 @@ class Identity:
         return {
             f"GIT_{role}_{field}": value
             for role in ("AUTHOR", "COMMITTER")
-            for field, value in (("NAME", name), ("EMAIL", self.email), ("DATE", date))
+            for field, value in (("NAME", name), ("EMAIL", self.email or NOBODY), ("DATE", date))
         }
 
 

@@ -160,7 +160,7 @@ class GitWorkspaces:
         return committed
 
     async def _write_commit(self, here: Place, tree: str, parents: tuple[str, ...], message: CommitMessage) -> str:
-        who = Identity(message.author, self._clock.now())
+        who = Identity(message.author, self._clock.now(), message.email)
         given = [word for parent in parents for word in ("-p", parent)]
         return await here.git.ask(
             "commit-tree", tree, *given, "-F", "-", stdin=_message(message), environment=who.environment()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bot.config.load import load
 from bot.config.mistakes import BadConfigError, Mistake
-from bot.config.model import Access, Allowed, Config, HttpConfig, Limits, LogConfig, TracingConfig
+from bot.config.model import Access, Allowed, Config, HttpConfig, Limits, LogConfig, SecretsConfig, TracingConfig
 from bot.config.show import schema, show
 from bot.config.tables import Kind, Tables
 
@@ -22,6 +22,7 @@ __all__ = [
     "Limits",
     "LogConfig",
     "Mistake",
+    "SecretsConfig",
     "Tables",
     "TracingConfig",
     "load",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from bot.config.document import Document, read_document
 from bot.config.environment import CONFIG_PATH, CUSTOMARY, add_environment, read_secret_file, secret_files
 from bot.config.mistakes import BadConfigError, Findings, KeyPath, Mistake, did_you_mean, holds
-from bot.config.model import Access, AccessSection, Allowed, Config, Own
+from bot.config.model import Access, AccessSection, Allowed, Config, Own, SecretsConfig
 from bot.config.tables import Kind, Tables
 from core.model.errors import ConfigError
 
 DEFAULT_PATH = Path("config.yaml")
+KEY_FILE = "patchbay.key"
+AWS, FROM = "aws:", "from"
 
 
 def load(
@@ -41,12 +44,29 @@ def load(
     data = document.tree.get("data") or "data"
     if isinstance(data, str):
         document.tree["data"] = str(folder / Path(data).expanduser())
+    vault = document.tree.get("secrets")
+    if isinstance(vault, dict) and isinstance(vault.get("key_file"), str):
+        vault["key_file"] = str(folder / Path(vault["key_file"]).expanduser())
     add_environment(document.tree, environ, tables, findings)
     check = _Check(document.tree, tables, findings, environ, folder)
     config = check.run()
     findings.settle()
     assert config is not None, "nothing was wrong"
-    return replace(config, files=(*([file] if file else []), *check.secret_files, *secret_files(environ)))
+    vault = _placed(config, folder if file else None)
+    keys = [vault.key_file] if vault.key_file else []
+    files = (*([file] if file else []), *check.secret_files, *secret_files(environ), *keys)
+    return replace(config, vault=vault, files=files)
+
+
+def _placed(config: Config, folder: Path | None) -> SecretsConfig:
+    """Never in the data folder: a backup of that must not open what is in it."""
+    vault = config.vault
+    if vault.key.get_secret_value():
+        return vault
+    path = vault.key_file or (folder or config.data.absolute().parent) / KEY_FILE
+    if path.absolute().is_relative_to(config.data.absolute()):
+        path = config.data.absolute().parent / KEY_FILE if vault.key_file is None else path
+    return SecretsConfig(key_file=path)
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -80,6 +100,7 @@ class _Check:
         self._tree, self._tables, self._findings = tree, tables, findings
         self._environ, self._folder = environ, folder
         self.secret_files: list[Path] = []
+        self._aws: dict[str, str] = {}
 
     def run(self) -> Config | None:
         """None when the program's own keys are wrong; all else is in the findings."""
@@ -107,6 +128,7 @@ class _Check:
             http=own.http,
             log=own.log,
             tracing=own.tracing,
+            vault=own.secrets,
             language=own.language,
             time_zone=own.time_zone,
             platforms=platforms,
@@ -185,7 +207,7 @@ class _Check:
             self._findings.add(path, f"must hold keys: {', '.join(model.model_fields)}")
             return None
         try:
-            section = model.model_validate(self._filled(model, value, path))
+            section = model.model_validate(self._filled(model, self._with_origin(value, path), path))
         except ValidationError as error:
             self._findings.add_invalid(error, model, path)
             self._hint_missing(path)
@@ -231,6 +253,8 @@ class _Check:
             if not self._environ.get(name):
                 self._findings.add(path, f"the environment variable {name} is not set")
             return self._environ.get(name, "")
+        if isinstance(value, str) and value.startswith(AWS):
+            return self._from_aws(value.removeprefix(AWS).strip(), path)
         if isinstance(value, dict):
             if set(value) == {"file"}:
                 return self._from_file(value["file"], path)
@@ -238,6 +262,37 @@ class _Check:
         if isinstance(value, list):
             return [self._secret(each, (*path, index)) for index, each in enumerate(value)]
         return value
+
+    def _from_aws(self, named: str, path: KeyPath) -> str:
+        """`NAME` is the whole secret, `NAME#field` a field of its JSON object."""
+        name, _, field = named.partition("#")
+        try:
+            found = self._fetched(name)
+            return members(found).get(field, "") if field else found
+        except ConfigError as error:
+            self._findings.add(path, str(error))
+            return ""
+
+    def _fetched(self, name: str) -> str:
+        """Each is asked for once."""
+        if name not in self._aws:
+            from adapters.secrets.aws import fetch  # noqa: PLC0415 - boto3 is an extra
+
+            self._aws[name] = fetch(name, self._environ)
+        return self._aws[name]
+
+    def _with_origin(self, value: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+        """`from: aws:NAME`, `env:NAME` or `{file: path}`: a JSON object of keys that are not written here."""
+        origin = value.get(FROM)
+        if origin is None:
+            return value
+        try:
+            text = self._secret(origin, (*path, FROM))
+            found = members(text) if text and isinstance(text, str) else {}
+        except ConfigError as error:
+            self._findings.add((*path, FROM), str(error))
+            found = {}
+        return {**found, **{key: each for key, each in value.items() if key != FROM and each is not None}}
 
     def _from_file(self, file: Any, path: KeyPath) -> str:  # noqa: ANN401 - a raw tree
         place = self._folder / Path(str(file)).expanduser()
@@ -249,6 +304,17 @@ class _Check:
         except ValueError:
             self._findings.add(path, f"{file} is empty, or not UTF-8")
         return ""
+
+
+def members(text: str) -> dict[str, str]:
+    """Of a JSON object of words, which is never quoted. ConfigError."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict) or not all(isinstance(each, str) for each in read.values()):
+        raise ConfigError('what is kept there must be a JSON object of words, such as {"token": "…"}')
+    return read
 
 
 def parse_person(text: str, platforms: list[str]) -> Allowed:

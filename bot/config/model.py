@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from adapters.sandbox.config import SandboxConfig, as_section
 from core.model.strength import weakness
@@ -74,6 +74,19 @@ class TracingConfig(_Section):
     """Where OTLP over HTTP is taken; empty: nothing is traced."""
 
 
+class SecretsConfig(_Section):
+    key: SecretStr = SecretStr("")
+    """What secrets are sealed with, the newest first where there are several; empty: what `key_file` holds."""
+    key_file: Path | None = None
+    """None: `patchbay.key` beside the configuration, or beside the data folder where there is no file."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.key.get_secret_value() and self.key_file is not None:
+            raise ValueError("key and key_file: give one of them")
+        return self
+
+
 def _known_zone(name: str) -> str:
     if not is_zone(name):
         raise ValueError(f'no time zone "{name}"; write an IANA name such as Europe/Berlin or UTC')
@@ -99,6 +112,7 @@ class Own(_Section):
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
     tracing: TracingConfig = TracingConfig()
+    secrets: SecretsConfig = SecretsConfig()
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
 
@@ -138,6 +152,8 @@ class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)
     tracing: TracingConfig = field(default_factory=TracingConfig)
+    vault: SecretsConfig = field(default_factory=SecretsConfig)
+    """As `secrets` in the file; `key_file` is always set where no key is given."""
     language: str = "en"
     time_zone: str = "UTC"
     platforms: Mapping[str, BaseModel] = field(default_factory=dict)
@@ -150,6 +166,7 @@ class Config:
         """Every live secret that is configured, for the redactor."""
         sections = (self.http, *self.platforms.values(), *self.forges.values(), *self.agents.values())
         found = [secret for section in sections for secret in _secrets_in(section)]
+        found += [each.strip() for each in self.vault.key.get_secret_value().split(",")]
         password = urlsplit(self.database_url).password if self.database_url else None
         if password:
             found += [password, unquote(password)]

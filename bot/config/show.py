@@ -14,13 +14,15 @@ from bot.config.model import Config, Own
 from bot.config.tables import Kind, Tables
 
 HIDDEN = "(set)"
+NOT_PLAIN = {"access", "database_url", "secrets"}
 
 
 def show(config: Config) -> str:
     """YAML of everything in force, defaults too. Secrets are `(set)` or empty."""
-    own = {name: _plain(getattr(config, name)) for name in Own.model_fields if name not in {"access", "database_url"}}
+    own = {name: _plain(getattr(config, name)) for name in Own.model_fields if name not in NOT_PLAIN}
     shown = {
         **own,
+        "secrets": _plain(config.vault),
         "database_url": _without_password(config.database_url),
         "access": {
             "owners": [str(each) for each in config.access.owners],

@@ -20,10 +20,14 @@ from core.model.work import (
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where to fetch and push. `authorization`: the value of an HTTP header for that URL alone, or empty."""
+    """Where to fetch and push. `authorization`: the value of an HTTP header for that URL alone, or empty.
+
+    `email`: of who commits there; empty: nobody's.
+    """
 
     url: str
     authorization: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class CommitMessage:
     description: str
     trailers: tuple[str, ...] = ()
     author: str = "Patchbay"
+    email: str = ""
 
 
 class Workspaces(Protocol):

@@ -60,6 +60,9 @@ FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|
 """Would be read by bubblewrap itself, outside; the last four are ours."""
 
 
+MASKED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
+"""They tell of the whole machine, whoever asks."""
+
 LAUNCHER = Path(__file__).parent / "launch.py"
 SOCKET_INSIDE = "/run/gateway.sock"
 """Where a socket of the bot's appears that a command may use; there is no other way out."""
@@ -185,6 +188,8 @@ class Bubblewrap:
         """
         room = ("--size", str(self._config.tmp_mb * MB), "--tmpfs")
         words = ["--die-with-parent", "--new-session", "--proc", "/proc", "--remount-ro", "/proc"]
+        for path in MASKED:
+            words += ["--ro-bind", os.devnull, path] if Path(path).exists() else []
         words += ["--dev", "/dev", *room, "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - in the sandbox
         words += [*room, "/tmp", *room, "/run", *room, "/var/tmp", "--dir", HOME, *room, HOME]  # noqa: S108
         words += ["--size", str(MB), "--tmpfs", "/.sandbox", "--ro-bind", str(LAUNCHER), LAUNCHER_INSIDE]

@@ -55,7 +55,9 @@ def database_url(url: str | None, data: Path) -> str:
 def apps() -> dict[str, dict[str, Any]]:
     return {
         APP: {
-            "models": [f"adapters.store.tables.{each}" for each in ("models", "people", "secrets", "approvals")],
+            "models": [
+                f"adapters.store.tables.{each}" for each in ("models", "people", "secrets", "spend", "approvals")
+            ],
             "migrations": "adapters.store.migrations",
             "default_connection": "default",
         }
@@ -72,11 +74,11 @@ class Transaction:
 
     async def run(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """SQL with `?`; the rows that SELECT or RETURNING give."""
-        return await self.db.execute_query_dict(_numbered(sql, self.db.capabilities.dialect), list(values))
+        return await self.db.execute_query_dict(numbered(sql, self.db.capabilities.dialect), list(values))
 
     async def run_many(self, sql: str, rows: list[tuple[object, ...]]) -> None:
         if rows:
-            statement = _numbered(sql, self.db.capabilities.dialect)
+            statement = numbered(sql, self.db.capabilities.dialect)
             await self.db.execute_many(statement, cast("list[list[Any]]", rows))
 
     async def commit(self) -> None:
@@ -263,7 +265,7 @@ def _share() -> None:
 
 
 @lru_cache(maxsize=256)
-def _numbered(sql: str, dialect: str) -> str:
+def numbered(sql: str, dialect: str) -> str:
     """PostgreSQL counts its parameters."""
     if dialect != "postgres":
         return sql

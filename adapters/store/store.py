@@ -21,6 +21,7 @@ from adapters.store.parts.people import PeoplePart
 from adapters.store.parts.projects import ProjectPart, PullPart
 from adapters.store.parts.runs import RunPart
 from adapters.store.parts.secrets import SecretPart
+from adapters.store.parts.spend import SpendPart
 from adapters.store.parts.turns import TurnPart
 from adapters.store.parts.works import WorkPart
 from adapters.store.tables.columns import to_micros
@@ -46,6 +47,7 @@ class DatabaseStore(
     DigestPart,
     LifePart,
     PeoplePart,
+    SpendPart,
     SecretPart,
     ApprovalPart,
 ):

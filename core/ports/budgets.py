@@ -22,19 +22,19 @@ class Accounting(Protocol):
 class Spending(Protocol):
     """What calls took, in the database."""
 
-    async def hold(self, hold: Hold, budgets: Sequence[Budget]) -> list[Standing]:
+    async def hold_call(self, hold: Hold, budgets: Sequence[Budget]) -> list[Standing]:
         """Held, unless one of the budgets is taken; check and hold are one act. How each stood before."""
 
-    async def settle(self, call: CallId, spent: Spent) -> bool:
+    async def settle_call(self, call: CallId, spent: Spent) -> bool:
         """What it took, in the place of what was held for it. False: it was settled before."""
 
-    async def settle_left(self) -> int:
+    async def settle_left_calls(self) -> int:
         """Calls that nobody will settle any more count as they were guessed; their number. Before the first call."""
 
     async def standings(self, budgets: Sequence[Budget]) -> list[Standing]:
         """Of each, in this order."""
 
-    async def allow(self, allowance: Allowance) -> bool:
+    async def allow_spend(self, allowance: Allowance) -> bool:
         """False: that question was answered before."""
 
     async def spenders(self, column: str, first: date, last: date, limit: int) -> list[tuple[str, int, int]]:

@@ -42,6 +42,7 @@ from core.model.work import (
     WorkId,
 )
 from core.ports.approvals import Approvals
+from core.ports.budgets import Spending
 from core.ports.code import PullDraft
 from core.ports.people import People
 from core.ports.secrets import SealedSecrets
@@ -335,6 +336,7 @@ class Store(
     Lives,
     People,
     SealedSecrets,
+    Spending,
     Approvals,
     Protocol,
 ):

@@ -59,11 +59,13 @@ async def serve(
     probes: Probes | None = None,
     *,
     head_seconds: float = HEAD_SECONDS,
+    body_seconds: float = BODY_SECONDS,
 ) -> AsyncIterator[Door]:
     """Listens while inside. ConfigError when the port is taken and a platform needs it; else it does without."""
     hooks = [each for each in platforms if isinstance(each, Webhooked) and each.webhook_path]
     token = config.metrics_token.get_secret_value()
-    runner = web.AppRunner(make_app(hooks, probes, token), shutdown_timeout=STOP_SECONDS)
+    app = make_app(hooks, probes, token, body_seconds)
+    runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     listener = None
     try:
@@ -76,7 +78,9 @@ async def serve(
         await runner.cleanup()
 
 
-def make_app(hooks: Iterable[Webhooked], probes: Probes | None = None, metrics_token: str = "") -> web.Application:
+def make_app(
+    hooks: Iterable[Webhooked], probes: Probes | None, metrics_token: str, body_seconds: float
+) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_bounded])
     app.on_response_prepare.append(_secured)
     app.router.add_get("/healthz", _health)
@@ -84,7 +88,7 @@ def make_app(hooks: Iterable[Webhooked], probes: Probes | None = None, metrics_t
         app.router.add_get("/readyz", _teller(probes.ready, metrics_token))
         app.router.add_get("/metrics", _teller(probes.metrics, metrics_token))
     for hook in hooks:
-        app.router.add_post(hook.webhook_path, _receiver(hook))
+        app.router.add_post(hook.webhook_path, _receiver(hook, body_seconds))
     return app
 
 
@@ -116,9 +120,9 @@ def _let_in(request: web.Request, token: str) -> None:
         raise web.HTTPForbidden(text="told on this machine only, unless http.metrics_token is set\n")
 
 
-def _receiver(hook: Webhooked) -> Handler:
+def _receiver(hook: Webhooked, body_seconds: float) -> Handler:
     async def receive(request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await _body(request, body_seconds)
         try:
             async with asyncio.timeout(HANDLE_SECONDS):
                 answer = await hook.receive(request.headers, body)
@@ -133,14 +137,14 @@ def _receiver(hook: Webhooked) -> Handler:
     return receive
 
 
-async def _body(request: web.Request) -> bytes:
+async def _body(request: web.Request, seconds: float) -> bytes:
     """The raw bytes, for the signature is over those."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise web.HTTPUnsupportedMediaType(text="send it uncompressed\n")
     if (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY, actual_size=request.content_length or 0)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await request.read()
     except TimeoutError:
         answer = web.HTTPRequestTimeout(text="the body did not come in time\n")

@@ -20,6 +20,7 @@ import structlog
 from core.model.chat import Cause, Delivery
 from core.model.errors import StoreError
 from core.model.forge import PullNews
+from core.model.strict import strict_json
 from core.model.work import RepoRef
 from core.ports import HttpAnswer, Take
 
@@ -86,7 +87,7 @@ class GithubWebhook:
 def _canonical(event: str, body: bytes) -> bytes | None:
     """The same for the same words, whatever their order. None: not JSON."""
     try:
-        found = json.loads(body)
+        found = strict_json(body)
         if not isinstance(found, dict):
             return None
         return json.dumps({"event": event, "body": found}, sort_keys=True, separators=(",", ":")).encode()

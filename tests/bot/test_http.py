@@ -131,9 +131,8 @@ RUDE = {
 
 
 @pytest.mark.parametrize("sent", RUDE.values(), ids=RUDE)
-async def test_a_slow_connection_is_closed(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.http.BODY_SECONDS", 0.2)
-    async with serve(LOCAL, [Hook()], head_seconds=0.2) as door:
+async def test_a_slow_connection_is_closed(sent: bytes) -> None:
+    async with serve(LOCAL, [Hook()], head_seconds=0.2, body_seconds=0.2) as door:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(sent)
         await _until_closed(reader)

@@ -22,6 +22,7 @@ from adapters.chat.slack.gestures import Gestures, message_of
 from adapters.chat.slack.inbound import kind_of
 from core.model.chat import Delivery
 from core.model.errors import StoreError
+from core.model.strict import strict_json
 from core.ports import HttpAnswer, Take
 
 log = structlog.get_logger()
@@ -134,7 +135,7 @@ async def receive(intake: Intake, signed: Signed, headers: Mapping[str, str], bo
         return DENIED
     try:
         delivered = parse(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return UNREADABLE
     if delivered.get("type") == "url_verification":
         return HttpAnswer(200, str(delivered.get("challenge", "")).encode("utf-8", "replace"))
@@ -161,7 +162,7 @@ def parse(body: bytes) -> dict[str, Any]:
                 raise ValueError("empty")
             return dict(fields)
         text = fields["payload"]
-    found = json.loads(text)
+    found = strict_json(text)
     if not isinstance(found, dict):
         raise ValueError("not an object")  # noqa: TRY004 - what came is wrong, not what we called with
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +22,7 @@ from adapters.chat.telegram.request import TROUBLE, Refused, Request
 from adapters.chat.telegram.split import split
 from core.model.chat import ChatEvent, File, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, NotSupported, StoreError
+from core.model.strict import strict_json
 from core.ports import Circuit, CommandWord, HttpAnswer, Take, View
 
 WEBHOOK_PATH = "/telegram/webhook"
@@ -150,8 +150,8 @@ class Telegram:
         if not self._is_signed(headers):
             return HttpAnswer(401)
         try:
-            update = json.loads(body)
-        except (ValueError, RecursionError):
+            update = strict_json(body)
+        except ValueError:
             update = None
         arrived = delivery(update) if isinstance(update, dict) else None
         if arrived is None:

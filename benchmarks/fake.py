@@ -165,6 +165,9 @@ class Slack:
             if self.crowd is not None:
                 self.crowd.answered(int(channel[1:]))
             return
+        if method.partition("?")[0] == "users.info":
+            answer(b'{"ok":true,"user":{"real_name":"Ada"}}')
+            return
         self.greetings += 1
         known = {
             "ok": True,

@@ -210,7 +210,8 @@ async def access(config: Config) -> Finding:
     if not owners and set(config.platforms) - {CONSOLE}:
         step = "`patchbay pair` prints a code to say to the bot; or write your id under access.owners."
         return Finding("access", State.FAIL, "nobody may talk to the bot: it has no owner", step)
-    people = len(config.access.people)
+    access = config.access
+    people = sum(map(len, (access.admins, access.developers, access.reviewers, access.viewers)))
     return Finding("access", State.OK, f"{_counted(owners, 'owner')}, {_counted(people, 'other', 'others')}")
 
 

@@ -7,22 +7,33 @@ from dataclasses import replace
 import structlog
 
 from core import commands
-from core.authority import Authority, Role
+from core.authority.gate import Authority
+from core.authority.verdict import Decision, Verdict, Why
 from core.commands import Ask, Desk, Reply, Scene, say
+from core.commands.chats import INTRODUCTION
 from core.commands.here import ChooseError
+from core.commands.pairing import direct
 from core.commands.plain import offer, plain, title_of
-from core.model.chat import ChatEvent, Halted, Post, PostKey, PostRef, Pressed, Priority, Said, SignKind
+from core.model.chat import (
+    Cause,
+    ChatEvent,
+    Joined,
+    Post,
+    PostKey,
+    PostRef,
+    Pressed,
+    Priority,
+    Said,
+    SignKind,
+    ThreadRef,
+)
 from core.model.codec import Json, from_json, to_json
-from core.model.errors import BadAsk, BotError, NotAllowed, StoreError
+from core.model.errors import BadAsk, BotError, StoreError
+from core.model.people import HeardChat, Standing
 from core.signs import Signs
 
 log = structlog.get_logger()
 
-STRANGER = (
-    "Hello! I work only for the people on my list, and you are not on it. "
-    "If you should be, ask the owner of this bot to add you: your id is `{person}`."
-)
-PAIRED = "🔑 You are now an owner of this bot. Say /help to see what I understand, or /projects to begin."
 UNOPENED = "😵 I could not begin that; the owner's log says why. Say it again here to try once more."
 
 
@@ -34,20 +45,20 @@ class Conversation:
 
     async def hear(self, event: ChatEvent) -> None:
         """Answer one event. A BotError is told; anything else is for the inbox to try again."""
-        match event:
-            case Said():
-                await self._hear_said(event)
-            case Pressed():
-                await self._hear_pressed(event)
-            case Halted():
-                await self._hear_halted(event)
+        verdict = await self._authority.authorise(event)
+        if isinstance(event, Pressed):
+            is_told = verdict.decision is Decision.TELL and verdict.said is None and verdict.why is not Why.OUT_OF_DATE
+            self._signs.answer_press(event.thread.platform, event.handle, verdict.words if is_told else "")
+            if is_told:
+                return
+        await self._do(event, verdict)
 
     async def opened(self, ask: Json, ref: PostRef) -> None:
         """A post of ours stands and opens the thread in which this ask goes on."""
         said = from_json(Said, ask)
         here = replace(said, thread=replace(said.thread, root=ref.id), opens_thread=False, in_thread=True)
         try:
-            await self._hear_said(here)
+            await self.hear(here)
         except StoreError:
             raise
         except Exception:  # a boundary: whoever sends posts must not suffer
@@ -56,31 +67,57 @@ class Conversation:
 
     async def set_aside(self, event: ChatEvent, key: str) -> None:
         """Tell that what was said could not be handled, and under which id it is kept."""
-        if await self._authority.role(event.person, event.thread.tenant) is Role.STRANGER:
+        if not await self._authority.knows(event):
             return
         text = f"😵 I could not handle that, three times. It is kept as `{key}`; the owner's log says why."
         await self._say(event, say(text), "aside")
 
-    # ----------------------------------------------------------------------------------------- said
+    # ------------------------------------------------------------------------------------ what was decided
 
-    async def _hear_said(self, said: Said) -> None:
-        role = await self._authority.role(said.person, said.thread.tenant)
-        if role is Role.STRANGER:
-            await self._meet(said)
+    async def _do(self, event: ChatEvent, verdict: Verdict) -> None:
+        match verdict.decision:
+            case Decision.HEAR:
+                await self._hear(verdict)
+            case Decision.TELL:
+                await self._tell(event, verdict)
+            case Decision.INTRODUCE:
+                await self._introduce(event)
+            case _:
+                log.debug("event.dropped", why=verdict.why.value, cause=event.cause)
+
+    async def _tell(self, event: ChatEvent, verdict: Verdict) -> None:
+        """A stranger is told once, and nothing happens."""
+        log.info("event.denied", why=verdict.why.value, cause=event.cause, person=str(event.person))
+        if verdict.why is Why.STRANGER:
+            await self._desk.posts.say(PostKey(f"stranger:{event.person}"), event.thread, Post(verdict.words))
             return
-        if not said.is_addressed and not await self._is_ours(said):
-            return
+        await self._say(verdict.said or event, say(verdict.words))
+
+    async def _introduce(self, event: ChatEvent) -> None:
+        """Said first: what is cut in between is said again under the same key, which is once."""
+        room = event.thread.room
+        place = ThreadRef(room.platform, room.tenant, room.chat)
+        log.info("chat.unknown", chat=str(room), person=str(event.person))
+        await self._desk.posts.say(PostKey(f"chat:{room}"), place, INTRODUCTION)
+        title = event.chat_title if isinstance(event, (Said, Joined)) else ""
+        await self._desk.store.put_chat(HeardChat(room, Standing.WAITING, title, "", self._desk.clock.now()))
+
+    async def _hear(self, verdict: Verdict) -> None:
+        said = verdict.said
+        assert said is not None
         if said.corrects is not None:
-            await self._hear_correction(said)
+            await self._hear_correction(said, said.corrects)
             return
-        reply = await self._answer(said, role)
-        if reply is not None:
+        reply = await self._answer(verdict, said)
+        if reply is not None and reply.replaces and verdict.button is not None:
+            await self._desk.posts.show(verdict.button.key, reply.post)
+        elif reply is not None:
             await self._say(said, reply)
 
-    async def _answer(self, said: Said, role: Role) -> Reply | None:
+    async def _answer(self, verdict: Verdict, said: Said) -> Reply | None:
         """What is expected to go wrong is an answer too; only a store that cannot write is not."""
         try:
-            return await self._dispatch(said, role)
+            return await self._dispatch(verdict, said)
         except ChooseError as choice:
             return choice.reply
         except StoreError:
@@ -88,14 +125,16 @@ class Conversation:
         except BotError as error:
             return say(str(error))
 
-    async def _dispatch(self, said: Said, role: Role) -> Reply | None:
-        ask = commands.parse(said.text) if said.text.strip() else None
+    async def _dispatch(self, verdict: Verdict, said: Said) -> Reply | None:
+        if verdict.mistake is not None:
+            raise verdict.mistake
+        ask = verdict.ask
         if ask is None or ask.command.names:
             said = replace(said, person=replace(said.person, name=await self._signs.name_of(said.person)))
         if said.opens_thread and (ask is None or ask.command.needs_thread):
             await self._open_thread(said)
             return None
-        scene = await self._scene(said, role)
+        scene = await self._scene(verdict, said)
         if ask is not None:
             return await self._command(ask, scene)
         if not said.text.strip():
@@ -103,9 +142,7 @@ class Conversation:
         return await plain(said.text, scene, self._desk)
 
     async def _command(self, ask: Ask, scene: Scene) -> Reply | None:
-        if scene.role < ask.command.role:
-            raise NotAllowed("Only an owner of this bot may do that here.")
-        reply = await ask.command.answer(ask.given, scene, self._desk)
+        reply: Reply | None = await ask.command.answer(ask.given, scene, self._desk)
         if ask.command.links and (advice := self._signs.advice(scene.thread)):
             await self._desk.posts.say(PostKey(f"advice:{scene.thread.room}"), scene.thread, Post(f"💡 {advice}"))
         return reply
@@ -116,11 +153,9 @@ class Conversation:
         key = PostKey(f"open:{said.cause}")
         await self._desk.posts.say(key, said.thread, Post(text), Priority.ANSWER, opens=to_json(said))
 
-    async def _hear_correction(self, said: Said) -> None:
+    async def _hear_correction(self, said: Said, original: Cause) -> None:
         """An edited message corrects what has not begun; what has begun is not changed behind the agent's back."""
-        original = said.corrects
-        assert original is not None
-        if not said.text.strip() or not await self._desk.store.has_turn(original):
+        if not said.text.strip():
             return
         if _is_command(said.text):
             await self._say(said, say("I don't take up an edited command. Send it anew."))
@@ -130,77 +165,38 @@ class Conversation:
             return
         await self._say(said, offer(said.cause, said.text))
 
-    async def _is_ours(self, said: Said) -> bool:
-        """A thread in which work of ours is open needs no mention; an aside in brackets stays one."""
-        if not said.in_thread or said.text.startswith(("(aside)", "!aside")):
-            return False
-        return await self._desk.store.open_work_in(said.thread) is not None
-
-    # ------------------------------------------------------------------------------ pressed and halted
-
-    async def _hear_pressed(self, pressed: Pressed) -> None:
-        role = await self._authority.role(pressed.person, pressed.thread.tenant)
-        if role is Role.STRANGER:
-            self._signs.answer_press(pressed.thread.platform, pressed.handle, "You are not on my list.")
-            return
-        self._signs.answer_press(pressed.thread.platform, pressed.handle)
-        button = await self._desk.store.button(pressed.token)
-        if button is None or button.thread.room != pressed.thread.room:
-            await self._say(pressed, say("That button is out of date. Say /status to see what is going on."))
-            return
-        said = Said(
-            cause=pressed.cause,
-            thread=button.thread if button.thread.root else pressed.thread,
-            person=pressed.person,
-            text=button.says,
-            in_thread=bool(button.thread.root),
-        )
-        reply = await self._answer(said, role)
-        if reply is not None and reply.replaces:
-            await self._desk.posts.show(button.key, reply.post)
-        elif reply is not None:
-            await self._say(said, reply)
-
-    async def _hear_halted(self, halted: Halted) -> None:
-        said = Said(halted.cause, halted.thread, halted.person, "/cancel", in_thread=True)
-        await self._hear_said(said)
-
     # --------------------------------------------------------------------------------------- helpers
 
-    async def _scene(self, said: Said, role: Role) -> Scene:
+    async def _scene(self, verdict: Verdict, said: Said) -> Scene:
         store = self._desk.store
         return Scene(
             cause=said.cause,
             thread=said.thread,
             person=said.person,
-            role=role,
+            role=verdict.role,
             link=await store.link(said.thread),
             settings=await store.settings(said.thread.room),
             in_thread=said.in_thread,
             opens_thread=said.opens_thread,
             message=said.message,
+            everywhere=verdict.everywhere,
+            is_direct=said.is_direct,
+            chat_title=said.chat_title,
+            mentions=said.mentions,
+            answers=said.answers,
         )
 
-    async def _meet(self, said: Said) -> None:
-        """A stranger: paired with the right code, else told once, and nothing happens."""
-        if await self._pair(said):
-            log.info("person.paired", person=str(said.person))
-            await self._say(said, say(PAIRED))
-            return
-        if not said.is_addressed:
-            return
-        text = STRANGER.format(person=_grant(said))
-        await self._desk.posts.say(PostKey(f"stranger:{said.person}"), said.thread, Post(text))
-
-    async def _pair(self, said: Said) -> bool:
-        words = said.text.split()
-        if len(words) != 2 or words[0] != "/start" or not said.is_direct:
-            return False
-        return await self._desk.store.pair(words[1], said.person, self._desk.clock.now())
-
     async def _say(self, event: ChatEvent, reply: Reply, kind: str = "reply") -> None:
-        key = PostKey(f"{kind}:{event.cause}")
-        await self._desk.posts.say(key, event.thread, reply.post)
+        key, thread = PostKey(f"{kind}:{event.cause}"), event.thread
+        if reply.is_private and isinstance(event, Said) and not event.is_direct:
+            try:
+                thread = await direct(event.person, self._desk)
+            except BotError as error:
+                reply = say(str(error))
+            else:
+                note = Post("🔒 That is private: I answer you in our direct chat.")
+                await self._desk.posts.say(PostKey(f"private:{event.cause}"), event.thread, note)
+        await self._desk.posts.say(key, thread, reply.post)
 
 
 def _is_command(text: str) -> bool:
@@ -208,9 +204,3 @@ def _is_command(text: str) -> bool:
         return commands.parse(text) is not None
     except BadAsk:
         return True
-
-
-def _grant(said: Said) -> str:
-    """As it would stand in the configuration."""
-    tenant = f"{said.person.tenant}/" if said.person.tenant not in {"", said.thread.tenant} else ""
-    return f"{said.person.platform}:{tenant}{said.person.id}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from core.alerts import OTHERS, Alert, Alerts
-from core.authority import Grant
+from core.authority import Listed
 from core.model.chat import Post, PostKey, ThreadRef
 from core.model.errors import ChatError, StoreError
 from core.ports import ChatPlatform, Clock, People, Reaching
@@ -31,7 +31,7 @@ class Owners:
         posts: Posts,
         people: People,
         platforms: Mapping[str, ChatPlatform],
-        owners: Sequence[Grant],
+        owners: Sequence[Listed],
         clock: Clock,
     ) -> None:
         self._alerts, self._posts, self._store, self._clock = alerts, posts, people, clock
@@ -85,11 +85,11 @@ class Owners:
 
     async def _people(self) -> list[tuple[str, str]]:
         """Platform and id of every owner who can be written to, once each."""
-        paired = [Grant(each.platform, each.tenant, each.id) for each in await self._store.owners()]
+        paired = [Listed(each.platform, each.tenant, each.id) for each in await self._store.owners()]
         found = dict.fromkeys((each.platform, each.id) for each in (*self._owners, *paired) if self._is_here(each))
         return list(found)
 
-    def _is_here(self, owner: Grant) -> bool:
+    def _is_here(self, owner: Listed) -> bool:
         platform = self._platforms.get(owner.platform)
         if platform is None or not isinstance(_as_object(platform), Reaching):
             return False

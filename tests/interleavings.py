@@ -26,7 +26,7 @@ from adapters.chat.slack.platform import Slack
 from adapters.chat.telegram.config import TelegramConfig
 from adapters.chat.telegram.platform import Telegram
 from adapters.store import DatabaseStore
-from core.authority import Grant
+from core.authority import Listed
 from core.model.chat import Button, ChatRef, Post, PostKey, ThreadRef
 from core.model.work import RunState
 from core.sending import MAYBE_TWICE
@@ -92,7 +92,8 @@ class TwoPlatformBot(WholeBot):
 
     def __init__(self, store: DatabaseStore, slack: FakeSlack, telegram: FakeTelegram) -> None:
         self._slack, self._telegram = slack, telegram
-        self.owners = (Grant("slack", slack.team, USER), Grant("telegram", "", str(CHAT)))
+        self.owners = (Listed("slack", slack.team, USER), Listed("telegram", "", str(CHAT)))
+        self.chats = (Listed("slack", slack.team, CHANNEL),)
         super().__init__(store)
 
     def _build(self) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapters.store import DatabaseStore
 from core.alerts import Alerts
-from core.authority import Authority, Grant
+from core.authority import Listed, Lists, Role, Roles
+from core.authority.gate import Authority
 from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
@@ -35,7 +36,10 @@ from tests.fakes.code import FakeForge, FakeWorkspaces
 from tests.fakes.engine import FakeEngine
 from tests.fakes.platform import FakePlatform, ShownPost
 
+ADMIN = Person("fake", "home", "admin", "Ada")
 MEMBER = Person("fake", "home", "member", "Mia")
+REVIEWER = Person("fake", "home", "reviewer", "Rob")
+VIEWER = Person("fake", "home", "viewer", "Vic")
 STRANGER = Person("fake", "home", "stranger", "Sam")
 
 
@@ -63,7 +67,9 @@ class WholeBot:
     """`start` and `crash` may be called in turn: the store, the engine's journal and the platform stay."""
 
     others: Sequence[ChatPlatform] = ()
-    owners: Sequence[Grant] = ()
+    owners: Sequence[Listed] = ()
+    chats: Sequence[Listed] = ()
+    """Approved by the configuration, beside `group`."""
 
     def __init__(self, store: DatabaseStore, *, agents: Sequence[Agent] = (), most_at_once: int = 8) -> None:
         self.store = store
@@ -114,6 +120,17 @@ class WholeBot:
             self.store, self.posts, platforms, self.agents, self.cut_cards, self.clock, "Europe/Berlin"
         )
         self.digests = Digests(self.store, self.engine, self.posts, self.clock)
+        lists = Lists(
+            {
+                Role.OWNER: [Listed("fake", "", "owner"), *self.owners],
+                Role.ADMIN: [Listed("fake", "", "admin")],
+                Role.DEVELOPER: [Listed("fake", "", "member")],
+                Role.REVIEWER: [Listed("fake", "", "reviewer")],
+                Role.VIEWER: [Listed("fake", "", "viewer")],
+            },
+            [Listed("fake", "", "group"), *self.chats],
+        )
+        roles = Roles(lists, self.store, platforms)
         self.desk = Desk(
             self.store,
             self.posts,
@@ -125,9 +142,11 @@ class WholeBot:
             forges,
             self.workspaces,
             self.clock,
+            roles,
+            platforms,
         )
-        authority = Authority([Grant("fake", "", "owner"), *self.owners], [Grant("fake", "", "member")], self.store)
-        self.conversation = Conversation(self.desk, authority, self.signs)
+        self.authority = Authority(roles, self.store, self.clock)
+        self.conversation = Conversation(self.desk, self.authority, self.signs)
         self.posts.when_opened(self.conversation.opened)
         self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
         self.inbox.when_news(News(self.store, self.posts, forges, self.clock).learn)

@@ -112,7 +112,10 @@ class World:
         return {
             "data": str(self.data),
             "database_url": database_url,
-            "access": {"owners": [f"slack:{OWNER}", *(f"telegram:{each}" for each in PEOPLE)]},
+            "access": {
+                "owners": [f"slack:{OWNER}", *(f"telegram:{each}" for each in PEOPLE)],
+                "chats": [f"telegram:{GROUP}", *(f"slack:{each}" for each in CHANNELS)],
+            },
             "telegram": {"token": self.telegram.token, "api_base": self.telegram.base, "mode": "polling"},
             "slack": slack | {"api_base": self.slack.base},
             "github": {"token": self.github.token, "api_base": self.github.base, "git_base": self.git.base},

@@ -57,8 +57,9 @@ class Town:
             "recipe": {"type": "command", "steps": [["sh", "-c", RECIPE]]},
         }
         owners = [f"telegram:{each}" for each in (ADA, GRACE)] + [f"slack:{OWNER}"]
-        people = [f"telegram:{each}" for each in TALKERS] + ["slack:U0TALK"]
-        stage.more |= {"access": {"owners": owners, "people": people}}
+        developers = [f"telegram:{each}" for each in TALKERS] + ["slack:U0TALK"]
+        chats = ["slack:C0TALK", f"slack:{ROOM}"]
+        stage.more |= {"access": {"owners": owners, "developers": developers, "chats": chats}}
         self._rooms: dict[str, tuple[Room, str]] = {
             "ada": (TelegramRoom(stage.telegram, ADA), "SHOP"),
             "grace": (TelegramRoom(stage.telegram, GRACE), "HOME"),

@@ -76,7 +76,8 @@ class Plan:
 
 async def steady(folder: Path, plan: Plan) -> tuple[Measured, Loop]:
     async with stage(folder) as around:
-        around.more |= {"access": {"owners": [f"slack:{OWNER}"], "people": list(people())}}
+        chats = ["slack:C0WORK", *(f"slack:C{number}TALK" for number in range(7))]
+        around.more |= {"access": {"owners": [f"slack:{OWNER}"], "developers": list(people()), "chats": chats}}
         make_talkative(around.llm, plan.pause)
         bot = around.bot("slack", slack_mode=plan.mode)
         report = folder / "probe.json"

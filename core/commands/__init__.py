@@ -7,9 +7,12 @@ from typing import Any
 
 from core.commands.again import AGAIN
 from core.commands.agents import AGENTS
-from core.commands.base import Command, Desk, Line, Reply, Scene, say
+from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
+from core.commands.chats import APPROVE_CHAT, REFUSE_CHAT
 from core.commands.code import DIFF, MERGE, PR, PUBLISH
 from core.commands.digest import DIGEST
+from core.commands.pairing import KEEP_OUT, LET_IN, PAIR
+from core.commands.people import GRANT, PEOPLE, REVOKE
 from core.commands.plain import FOLLOWUP, LEAVE
 from core.commands.projects import CREATE_PROJECT, LINK, PROJECTS, UNLINK
 from core.commands.runs import ANSWER, CANCEL, DISCARD, HISTORY, NEW, RESUME, STATUS
@@ -17,6 +20,7 @@ from core.commands.settings import SETTINGS
 from core.commands.tasks import CREATE_TASK, EXECUTE, TASKS
 from core.commands.welcome import HELP, START
 from core.model.errors import BadAsk
+from core.model.people import Role
 from core.near import near
 
 COMMANDS: tuple[Command[Any], ...] = (
@@ -38,6 +42,11 @@ COMMANDS: tuple[Command[Any], ...] = (
     NEW,
     DIGEST,
     SETTINGS,
+    PEOPLE,
+    PAIR,
+    GRANT,
+    REVOKE,
+    APPROVE_CHAT,
     MERGE,
     RESUME,
     DISCARD,
@@ -46,6 +55,9 @@ COMMANDS: tuple[Command[Any], ...] = (
     LEAVE,
     PUBLISH,
     AGAIN,
+    LET_IN,
+    KEEP_OUT,
+    REFUSE_CHAT,
 )
 
 _BY_WORD = {each.word: each for each in COMMANDS}
@@ -57,6 +69,12 @@ class Ask:
 
     command: Command[Any]
     given: Any
+
+    @property
+    def need(self) -> Role:
+        """The smallest role that may do this."""
+        more = self.command.needs(self.given) if self.command.needs is not None else self.command.role
+        return max(more, self.command.role)
 
 
 def parse(text: str) -> Ask | None:
@@ -83,4 +101,4 @@ def parse(text: str) -> Ask | None:
         return None
 
 
-__all__ = ["COMMANDS", "Ask", "Command", "Desk", "Line", "Reply", "Scene", "parse", "say"]
+__all__ = ["COMMANDS", "About", "Ask", "Command", "Desk", "Line", "Reply", "Scene", "parse", "say"]

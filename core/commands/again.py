@@ -7,6 +7,7 @@ from dataclasses import replace
 from core.commands.base import Command, Desk, Line, Reply, Scene
 from core.model.chat import ButtonToken, PostKey
 from core.model.errors import BadAsk, NotFound
+from core.model.people import Role
 
 
 def parse(line: Line) -> PostKey:
@@ -24,4 +25,6 @@ async def again(key: PostKey, scene: Scene, desk: Desk) -> Reply:
     return Reply(replace(row.post, buttons=rows))
 
 
-AGAIN = Command("again", "/again POST", "Say once more what may have been lost", parse, again, hidden=True)
+AGAIN = Command(
+    "again", "/again POST", "Say once more what may have been lost", parse, again, hidden=True, role=Role.VIEWER
+)

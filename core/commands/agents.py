@@ -7,6 +7,7 @@ import asyncio
 from core.commands.base import Command, Desk, Reply, Scene, say
 from core.commands.welcome import parse_nothing
 from core.model.errors import BotError
+from core.model.people import Role
 
 
 async def agents(_ask: str, scene: Scene, desk: Desk) -> Reply:
@@ -27,4 +28,12 @@ async def agents(_ask: str, scene: Scene, desk: Desk) -> Reply:
     return say("\n".join(["**Agents**", "", *lines, "", "`/execute DEMO-1 <agent>` or `/link KEY <agent>` chooses."]))
 
 
-AGENTS = Command("agents", "/agents", "List the agents, and whether they are usable", parse_nothing, agents)
+AGENTS = Command(
+    "agents",
+    "/agents",
+    "List the agents, and whether they are usable",
+    parse_nothing,
+    agents,
+    role=Role.VIEWER,
+    is_general=True,
+)

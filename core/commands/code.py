@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.authority import Role
-from core.commands.base import Command, Desk, Line, Reply, Scene, say
+from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
 from core.commands.here import run_by_id, work_named
 from core.commands.runs import parse_id
 from core.files import bounded
 from core.model.chat import Button, File, Post, Style
-from core.model.errors import BadAsk, Conflict, NotFound
+from core.model.errors import BadAsk, Conflict, NotAllowed, NotFound
+from core.model.people import Role
 from core.model.work import PullState, Run, RunState, Work
 from core.news import end_work, ended_key, ended_words
 from core.projects import parse_task_key
@@ -58,10 +58,12 @@ async def pull(ask: str, scene: Scene, desk: Desk) -> Reply:
         if now.state is not PullState.OPEN:
             await end_work(desk.store, work, now)
         return say(f"{link(now)} · {now.state}", _buttons(work, now.state))
-    return await _open(work, desk)
+    return await _open(work, scene, desk)
 
 
-async def _open(work: Work, desk: Desk) -> Reply:
+async def _open(work: Work, scene: Scene, desk: Desk) -> Reply:
+    if scene.role < Role.DEVELOPER:
+        raise NotAllowed("That has no pull request yet, and only a developer may open one.")
     run = await desk.store.last_run(work.id)
     if run is None:
         raise NotFound("Nothing has been run on that yet.")
@@ -109,9 +111,25 @@ def _buttons(work: Work, state: PullState) -> tuple[Button, ...]:
     return (Button("Show diff", f"/diff {work.id}"), Button("Merge", f"/merge {work.id}", Style.PRIMARY))
 
 
-DIFF = Command("diff", "/diff [TASK-KEY]", "Show what has been changed", parse_named, diff)
-PR = Command("pr", "/pr [TASK-KEY]", "Show or open the pull request", parse_named, pull)
-PUBLISH = Command("publish", "/publish <run>", "Publish what a run could not", parse_id, publish, hidden=True)
+def _named(name: str) -> About:
+    return About(name=name)
+
+
+DIFF = Command(
+    "diff", "/diff [TASK-KEY]", "Show what has been changed", parse_named, diff, role=Role.VIEWER, about=_named
+)
+PR = Command("pr", "/pr [TASK-KEY]", "Show or open the pull request", parse_named, pull, role=Role.VIEWER, about=_named)
+PUBLISH = Command(
+    "publish", "/publish <run>", "Publish what a run could not", parse_id, publish, hidden=True, about=_named
+)
 MERGE = Command(
-    "merge", "/merge [TASK-KEY]", "Merge the pull request", parse_id, merge, hidden=True, names=True, role=Role.OWNER
+    "merge",
+    "/merge [TASK-KEY]",
+    "Merge the pull request",
+    parse_id,
+    merge,
+    hidden=True,
+    names=True,
+    role=Role.ADMIN,
+    about=_named,
 )

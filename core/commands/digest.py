@@ -8,6 +8,7 @@ from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.digests import HOW, describe, parse_when
 from core.model.chat import Button
 from core.model.errors import BadAsk
+from core.model.people import Role
 
 
 def parse(line: Line) -> tuple[str, ...]:
@@ -44,4 +45,17 @@ async def _shown(scene: Scene, desk: Desk) -> Reply:
     )
 
 
-DIGEST = Command("digest", "/digest now|<when>|off", "Summarise this chat, now or on schedule", parse, digest)
+def _need(words: tuple[str, ...]) -> Role:
+    """Planning it is a setting of the chat."""
+    return Role.VIEWER if not words or words[0].lower() == "now" else Role.ADMIN
+
+
+DIGEST = Command(
+    "digest",
+    "/digest now|<when>|off",
+    "Summarise this chat, now or on schedule",
+    parse,
+    digest,
+    role=Role.VIEWER,
+    needs=_need,
+)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.authority import Role
 from core.commands.base import Desk, Reply, Scene, say
 from core.model.chat import Button, ThreadRef
-from core.model.errors import BadAsk, NotFound
+from core.model.errors import BadAsk, NotAllowed, NotFound
+from core.model.people import Role
 from core.model.work import Project, Run, RunId, TaskKey, Work, WorkId
 from core.projects import parse_task_key
 
@@ -55,7 +55,14 @@ async def run_by_id(text: str, scene: Scene, desk: Desk) -> Run:
 
 
 def _may_see(thread: ThreadRef, scene: Scene) -> bool:
-    return thread.room == scene.thread.room or scene.role is Role.OWNER
+    return thread.room == scene.thread.room or scene.everywhere is Role.OWNER
+
+
+def must_be_theirs(run: Run, scene: Scene) -> None:
+    """What somebody else asked for is ended by an admin. NotAllowed."""
+    if scene.role < Role.ADMIN and str(run.asked_by) != str(scene.person):
+        by = run.asked_by.name or run.asked_by.id
+        raise NotAllowed(f"“{run.title}” was asked for by {by}: only they, or an admin, may end it.")
 
 
 async def active_run(scene: Scene, desk: Desk, command: str) -> Run | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core.authority import Role
-from core.commands.base import Command, Desk, Line, Reply, Scene, say
+from core.authority.roles import Place
+from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
 from core.commands.welcome import parse_nothing
 from core.model.chat import Button, ThreadRef
 from core.model.errors import BadAsk, NotAllowed
+from core.model.people import Role
 from core.model.work import Link, Project, ProjectKey, RepoRef
 from core.near import near
 from core.projects import LOCAL_FORGE, parse_project_key
@@ -16,13 +17,23 @@ from core.projects import LOCAL_FORGE, parse_project_key
 CREATE_USAGE = "/create_project <KEY> <name> [owner/repo or path]"
 
 
-async def projects(_ask: str, _scene: Scene, desk: Desk) -> Reply:
-    known = await desk.store.projects()
+async def projects(_ask: str, scene: Scene, desk: Desk) -> Reply:
+    known = await _visible(scene, desk)
     if not known:
         return say(f"There is no project yet. Make one: `{CREATE_USAGE}`.")
     lines = [f"- **{each.key}** {each.name} · {_where(each)}" for each in known]
     rows = [(Button(f"Link {each.key}", f"/link {each.key}"),) for each in known[:8]]
     return say("\n".join(["**Projects**", "", *lines]), *rows)
+
+
+async def _visible(scene: Scene, desk: Desk) -> list[Project]:
+    """Who was let in to a chat or a project alone sees no others."""
+    known = await desk.store.projects()
+    if scene.everywhere >= Role.VIEWER:
+        return known
+    rights = await desk.roles.rights(scene.person, scene.thread.tenant)
+    linked = scene.link.project if scene.link else None
+    return [each for each in known if rights.at(Place(scene.thread.room, linked, (each.key,))) >= Role.VIEWER]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +49,13 @@ def parse_create(line: Line) -> Create:
 
 
 async def create(ask: Create, scene: Scene, desk: Desk) -> Reply:
-    if ask.words and _is_place(ask.words[-1]) and scene.role < Role.OWNER:  # before anything is looked at
+    if ask.words and _is_place(ask.words[-1]) and scene.everywhere < Role.OWNER:  # before anything is looked at
         raise NotAllowed("Only an owner may take a repository from the bot's own disk. Name it as `owner/repo`.")
     repo, name = _repository(ask, desk)
-    if repo is not None and repo.forge == LOCAL_FORGE and repo.path and scene.role < Role.OWNER:
+    if repo is not None and repo.forge == LOCAL_FORGE and repo.path and scene.everywhere < Role.OWNER:
         raise NotAllowed("Only an owner may take a repository from the bot's own disk. Name it as `owner/repo`.")
     project, is_new = await desk.projects.create(
-        ask.key, name, repo, scene.cause, scene.thread, may_change=scene.role is Role.OWNER
+        ask.key, name, repo, scene.cause, scene.thread, may_change=scene.everywhere is Role.OWNER
     )
     what = "is ready" if is_new else "exists already"
     text = (
@@ -125,11 +136,27 @@ def _where(project: Project) -> str:
     return "a local repository of its own"
 
 
-PROJECTS = Command("projects", "/projects", "List the projects", parse_nothing, projects)
+PROJECTS = Command(
+    "projects", "/projects", "List the projects", parse_nothing, projects, role=Role.VIEWER, is_general=True
+)
 CREATE_PROJECT = Command(
-    "create_project", CREATE_USAGE, "Make a project and link this chat", parse_create, create, links=True
+    "create_project",
+    CREATE_USAGE,
+    "Make a project and link this chat",
+    parse_create,
+    create,
+    links=True,
+    role=Role.ADMIN,
+    about=lambda ask: About(project=ask.key, moves_link=True),
 )
 LINK = Command(
-    "link", "/link <KEY> [agent]", "Link this chat or thread to a project and an agent", parse_link, link, links=True
+    "link",
+    "/link <KEY> [agent]",
+    "Link this chat or thread to a project and an agent",
+    parse_link,
+    link,
+    links=True,
+    role=Role.ADMIN,
+    about=lambda ask: About(project=ask.key, moves_link=True),
 )
-UNLINK = Command("unlink", "/unlink", "Drop the link of this chat or thread", parse_nothing, unlink)
+UNLINK = Command("unlink", "/unlink", "Drop the link of this chat or thread", parse_nothing, unlink, role=Role.ADMIN)

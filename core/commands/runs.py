@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.commands.base import Command, Desk, Line, Reply, Scene, say
-from core.commands.here import active_run, label, run_by_id
+from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
+from core.commands.here import active_run, label, must_be_theirs, run_by_id
 from core.commands.welcome import parse_nothing
 from core.model.chat import Button, Style
 from core.model.errors import BadAsk, Conflict
+from core.model.people import Role
 from core.model.work import Run, RunId, RunState
 from core.runs.outcome import WordKind
 from core.runs.progress import elapsed
@@ -50,6 +51,7 @@ async def cancel(ask: str, scene: Scene, desk: Desk) -> Reply:
     run = await run_by_id(ask, scene, desk) if ask else await active_run(scene, desk, "cancel")
     if run is None:
         return say("Nothing is running here that could be stopped.")
+    must_be_theirs(run, scene)
     name = scene.person.name or scene.person.id
     if await desk.runs.stop(run.id, name) is None:
         return say(f"“{run.title}” is over already: {run.state}.")
@@ -113,6 +115,7 @@ async def answer(ask: Answer, scene: Scene, desk: Desk) -> Reply | None:
 
 async def discard(ask: str, scene: Scene, desk: Desk) -> Reply | None:
     run = await run_by_id(ask, scene, desk)
+    must_be_theirs(run, scene)
     await desk.runs.decide(run.id, WordKind.DISCARD)
     return None
 
@@ -121,10 +124,24 @@ def _line(run: Run) -> str:
     return f"{_MARKS[run.state]} {run.title} · {run.agent} · {run.state}"
 
 
-STATUS = Command("status", "/status", "Show what is going on in this chat", parse_nothing, status)
-CANCEL = Command("cancel", "/cancel [run]", "Stop the run of this thread", parse_id, cancel, names=True)
-HISTORY = Command("history", "/history", "List the last runs of this chat", parse_nothing, history)
+def _named(name: str) -> About:
+    return About(name=name)
+
+
+STATUS = Command("status", "/status", "Show what is going on in this chat", parse_nothing, status, role=Role.VIEWER)
+CANCEL = Command("cancel", "/cancel [run]", "Stop the run of this thread", parse_id, cancel, names=True, about=_named)
+HISTORY = Command("history", "/history", "List the last runs of this chat", parse_nothing, history, role=Role.VIEWER)
 NEW = Command("new", "/new", "Leave the branch of this thread; begin on a new one", parse_nothing, new)
-RESUME = Command("resume", "/resume <run>", "Go on with a run that was cut", parse_id, resume, hidden=True)
-DISCARD = Command("discard", "/discard <run>", "Drop a run that was cut", parse_id, discard, hidden=True)
-ANSWER = Command("answer", "/answer <run> <words>", "Answer a question", parse_answer, answer, hidden=True)
+RESUME = Command(
+    "resume", "/resume <run>", "Go on with a run that was cut", parse_id, resume, hidden=True, about=_named
+)
+DISCARD = Command("discard", "/discard <run>", "Drop a run that was cut", parse_id, discard, hidden=True, about=_named)
+ANSWER = Command(
+    "answer",
+    "/answer <run> <words>",
+    "Answer a question",
+    parse_answer,
+    answer,
+    hidden=True,
+    about=lambda ask: About(name=ask.run),
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.model.chat import Button, Style
 from core.model.errors import BadAsk
+from core.model.people import Role
 from core.model.work import ChatSettings
 from core.near import near
 from core.zones import is_zone
@@ -127,4 +128,16 @@ def _refuse_unless(claim: bool, text: str) -> None:  # noqa: FBT001 - a claim, n
         raise BadAsk(text)
 
 
-SETTINGS = Command("settings", USAGE, "Show and change the settings of this chat", parse, settings)
+def _need(ask: Change) -> Role:
+    return Role.ADMIN if ask.value else Role.VIEWER
+
+
+SETTINGS = Command(
+    "settings",
+    USAGE,
+    "Show and change the settings of this chat",
+    parse,
+    settings,
+    role=Role.VIEWER,
+    needs=_need,
+)

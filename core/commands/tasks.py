@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.commands.base import Command, Desk, Line, Reply, Scene, say
+from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
 from core.commands.here import linked_project
 from core.model.chat import Button, SignKind, Style
 from core.model.errors import BadAsk
+from core.model.people import Role
 from core.model.work import ProjectKey, RunState, Task, TaskKey, TaskState
 from core.near import near
 from core.projects import parse_project_key, parse_task_key
@@ -106,9 +107,23 @@ def title(task: Task) -> str:
     return f"{task.key} {task.title}"
 
 
-TASKS = Command("tasks", "/tasks [KEY]", "Show the board of a project", parse_tasks, tasks)
+TASKS = Command(
+    "tasks",
+    "/tasks [KEY]",
+    "Show the board of a project",
+    parse_tasks,
+    tasks,
+    role=Role.VIEWER,
+    about=lambda key: About(project=key),
+)
 CREATE_TASK = Command(
-    "create_task", "/create_task <KEY> <title>", "Put a task on the board", parse_create, create, names=True
+    "create_task",
+    "/create_task <KEY> <title>",
+    "Put a task on the board",
+    parse_create,
+    create,
+    names=True,
+    about=lambda ask: About(project=ask.key),
 )
 EXECUTE = Command(
     "execute",
@@ -118,4 +133,5 @@ EXECUTE = Command(
     execute,
     needs_thread=True,
     names=True,
+    about=lambda ask: About(name=ask.key),
 )

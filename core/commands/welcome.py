@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from core.commands.base import Command, Desk, Line, Reply, Scene, say
 from core.commands.here import link_choices
+from core.commands.pairing import enter
 from core.model.chat import Button
 from core.model.errors import BadAsk
+from core.model.people import Role
 from core.near import near
+
+if TYPE_CHECKING:
+    from core.commands import Ask
 
 WELCOME = """👋 I am **Patchbay**: I run coding agents on your repositories and open the pull request.
 
@@ -21,12 +29,24 @@ you can stop it at any time, and what you say meanwhile is taken up next.
 /help lists everything I understand."""
 
 
+CODE = re.compile(r"[A-HJ-NP-Z2-9]{10}|[A-Za-z0-9_-]{43}")
+"""Of the machine, as it is typed, or of a person."""
+
+
 def parse_start(line: Line) -> str:
-    """A pairing code is dealt with before; here it has become useless, and is not shown again."""
-    return parse_nothing(line) if line.is_bare else ""
+    """The code, or nothing."""
+    if line.is_bare and line.words and not (len(line.words) == 1 and CODE.fullmatch(line.words[0])):
+        return parse_nothing(line)
+    return line.words[0] if len(line.words) == 1 else ""
 
 
-async def start(_ask: str, scene: Scene, desk: Desk) -> Reply:
+def says_code(ask: Ask) -> bool:
+    return ask.command is START and bool(ask.given)
+
+
+async def start(code: str, scene: Scene, desk: Desk) -> Reply | None:
+    if code and scene.is_direct:
+        return await enter(code, scene, desk)
     if scene.link is not None:
         project = await desk.projects.project(scene.link.project)
         return say(f"{WELCOME}\n\nThis chat is linked to **{project.key}** {project.name}.")
@@ -63,5 +83,15 @@ async def help_(word: str, _scene: Scene, _desk: Desk) -> Reply:
     return say(text, (Button("Projects", "/projects"), Button("Agents", "/agents"), Button("Settings", "/settings")))
 
 
-START = Command("start", "/start", "Say hello, and how to begin", parse_start, start)
-HELP = Command("help", "/help [command]", "List what I understand", parse_help, help_)
+START = Command(
+    "start",
+    "/start [code]",
+    "Say hello, and how to begin; with a code, be let in",
+    parse_start,
+    start,
+    role=Role.VIEWER,
+    is_general=True,
+)
+HELP = Command(
+    "help", "/help [command]", "List what I understand", parse_help, help_, role=Role.VIEWER, is_general=True
+)

@@ -57,7 +57,7 @@ def in_project(key: ProjectKey) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role that somebody gave. `by`: who, as platform, tenant and id; for who was paired from the machine, MACHINE."""
+    """A role that somebody gave. `by`: who, as platform, tenant and id; MACHINE for who was paired from there."""
 
     person: Person
     scope: Scope

@@ -26,7 +26,7 @@ class People(Protocol):
         """Those who own the whole bot by a grant."""
 
     async def offer_pairing(self, platform: str, code: str, until: datetime) -> None:
-        """A code of the machine, that makes who says it on `platform` an owner; kept as a hash. It replaces an older."""
+        """A code of the machine: it makes who says it on `platform` an owner. Kept as a hash; replaces an older."""
 
     async def pair(self, code: str, person: Person, now: datetime) -> bool:
         """With a code of the machine: once, before it expires."""

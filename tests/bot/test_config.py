@@ -141,7 +141,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         PATCHBAY_AGENTS__FMT="{type: command, steps: [[ruff, format], [ls, '{words}']]}",
         PATCHBAY_LIMITS__RUNS="3",
         PATCHBAY_ACCESS__OWNERS="telegram:1, slack:T1/U1",
-        PATCHBAY_ACCESS__PEOPLE="[telegram:2]",
+        PATCHBAY_ACCESS__DEVELOPERS="[telegram:2]",
         PATCHBAY_SANDBOX="off",
         PATCHBAY_DATA="/elsewhere",
     )
@@ -152,7 +152,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert _agents(config)["claude-two"].model == "new"
     assert _agents(config)["fmt"].steps == (("ruff", "format"), ("ls", "{words}"))
     assert config.access.owners == (("telegram", "", "1"), ("slack", "T1", "U1"))
-    assert config.access.people == (Allowed("telegram", "", "2"),)
+    assert config.access.developers == (Allowed("telegram", "", "2"),)
     assert (config.sandbox.mode, config.data) == ("off", Path("/elsewhere"))
 
 
@@ -244,7 +244,7 @@ database_url: mysql://x
         "SLACK_SIGNING_SECRET_FILE: cannot read gone: No such file or directory",
         'access.owners[1]: "55" names no platform; write telegram:55 (line 3)',
         'access.owners[2]: no platform "discord"; known here: telegram, slack, console (line 3)',
-        'access.owners[3]: "slack:@bob" must end in the user\'s id: names can be changed and taken by others (line 3)',
+        'access.owners[3]: "slack:@bob" must end in an id: names can be changed and taken by others (line 3)',
         "agents.claude.model: missing (line 5)",
         'agents.claude.modle: unknown key; did you mean "model"? (line 7)',
         'agents.gpt.type: unknown; did you mean "openai"? (line 8)',
@@ -433,7 +433,7 @@ class Kind:
 def test_secrets_may_stand_in_lists_and_mappings_of_any_adapter(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("from-file")
     path = tmp_path / "config.yaml"
-    path.write_text("chat: {keys: {a: {file: s}, b: env:B}, spare: [plain-one, env:B], inner: {people: [chat:1]}}")
+    path.write_text("chat: {keys: {a: {file: s}, b: env:B}, spare: [plain-one, env:B], inner: {viewers: [chat:1]}}")
 
     config = load(path, {"B": "from-environment"}, platforms={"chat": Kind()}, forges={}, agents={})
 
@@ -442,16 +442,16 @@ def test_secrets_may_stand_in_lists_and_mappings_of_any_adapter(tmp_path: Path) 
     assert shown == {
         "keys": {"a": "(set)", "b": "(set)"},
         "spare": ["(set)"] * 2,
-        "inner": {"owners": [], "people": ["chat:1"]},
+        "inner": {**{key: [] for key in AccessSection.model_fields}, "viewers": ["chat:1"]},
     }
 
 
 def test_an_unknown_key_deep_inside_finds_its_likely_word(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("chat: {inner: {poeple: []}, spare: [[x]]}")
+    path.write_text("chat: {inner: {veiwers: []}, spare: [[x]]}")
 
     with pytest.raises(BadConfigError) as caught:
         load(path, {}, platforms={"chat": Kind()}, forges={}, agents={})
 
-    assert 'chat.inner.poeple: unknown key; did you mean "people"? (line 1)' in str(caught.value)
+    assert 'chat.inner.veiwers: unknown key; did you mean "viewers"? (line 1)' in str(caught.value)
     assert "chat.spare[0]: should be a valid string (line 1)" in str(caught.value)

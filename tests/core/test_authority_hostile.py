@@ -13,7 +13,7 @@ from core.model.events import PlanShown, TurnAsk, TurnEnd, TurnResult
 from core.model.work import Run, RunState
 from core.ports import Note
 from tests.fakes.agent import for_ever
-from tests.whole import MEMBER, STRANGER, WholeBot, whole_bot
+from tests.whole import ADMIN, MEMBER, STRANGER, WholeBot, whole_bot
 
 BY_ID = ("diff", "pr", "merge", "cancel", "publish", "resume", "discard")
 
@@ -42,7 +42,7 @@ async def test_a_run_of_another_chat_is_not_known_by_its_id(bot: WholeBot, comma
 
         assert "secret.py" not in answer.text
         assert "Plan our surprise" not in answer.text
-        assert "Only an owner" in answer.text if command == "merge" else "I know no run" in answer.text
+        assert "Only an admin" in answer.text if command == "merge" else "I know no run" in answer.text
     assert bot.forge.pulls[0].state == "open"
 
 
@@ -101,13 +101,13 @@ async def test_a_button_does_nothing_in_another_chat_nor_for_a_stranger(bot: Who
     await bot.quiet()
 
     assert bot.forge.pulls[0].state == "open"
-    assert "Only an owner" in bot.platform.posts[-1].text
+    assert bot.platform.posts[-1].text == "Only an admin may do that here; you are a developer."
 
 
-async def test_a_member_learns_nothing_of_the_machines_folders(bot: WholeBot) -> None:
+async def test_an_admin_learns_nothing_of_the_machines_folders(bot: WholeBot) -> None:
     """Neither whether a path is a repository, nor whether it is there at all."""
     answers = {
-        (await bot.ask(f"/create_project P{number} Name {path}", person=MEMBER)).text
+        (await bot.ask(f"/create_project P{number} Name {path}", person=ADMIN)).text
         for number, path in enumerate(("/repos/there", "/nowhere", "~/code", "./here", "../up", "~root"))
     }
 

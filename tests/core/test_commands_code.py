@@ -202,7 +202,7 @@ async def test_merge_ends_the_work_and_its_task(bot: WholeBot) -> None:
 
     await bot.platform.press("Merge", person=MEMBER)
     await bot.quiet()
-    assert bot.platform.posts[-1].text == "Only an owner of this bot may do that here."
+    assert bot.platform.posts[-1].text == "Only an admin may do that here; you are a developer."
     await bot.platform.press("Merge")
     await bot.quiet()
 

@@ -24,7 +24,9 @@ DEMO = ProjectKey("DEMO")
 
 READ: list[tuple[str, str, Any]] = [
     ("/start", "start", ""),
-    ("/start 123-456", "start", ""),
+    ("/start 123-456", "start", "123-456"),
+    ("/start with you", "start", ""),
+    ("start ABCDEFGHJK", "start", "ABCDEFGHJK"),
     ("/help", "help", ""),
     ("/help /Execute", "help", "execute"),
     ("/help create task", "help", "create"),

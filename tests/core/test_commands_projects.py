@@ -13,7 +13,7 @@ from core.model.errors import ForgeError
 from core.model.events import Readiness
 from core.model.work import Project, ProjectKey, RepoRef, TaskKey, TaskState
 from tests.fakes.agent import FakeAgent
-from tests.whole import MEMBER, WholeBot, whole_bot
+from tests.whole import ADMIN, WholeBot, whole_bot
 
 DEMO = ProjectKey("DEMO")
 
@@ -105,7 +105,7 @@ async def test_a_project_that_exists_is_shown_and_linked(bot: WholeBot) -> None:
     made = await bot.ask("/create_project demo Demo Project")
     assert "**DEMO** Demo Project is ready: a local repository of its own. This chat is linked to it." in made.text
 
-    again = await bot.ask("/create_project DEMO Another Name", person=MEMBER)
+    again = await bot.ask("/create_project DEMO Another Name", person=ADMIN)
 
     assert "**DEMO** Demo Project exists already" in again.text
     assert len(await bot.store.projects()) == 1
@@ -123,21 +123,21 @@ async def test_a_repository_can_be_set_later(bot: WholeBot) -> None:
     with_a_hub(bot)
     await bot.linked()
 
-    refused = await bot.ask("/create_project DEMO Demo acme/demo", person=MEMBER)
+    refused = await bot.ask("/create_project DEMO Demo acme/demo", person=ADMIN)
     assert "DEMO exists and lives at `a new local repository`. Choose another key" in refused.text
     moved = await bot.ask("/create_project DEMO acme/demo")
     assert "exists already: `acme/demo` (hub)" in moved.text
-    again = await bot.ask("/create_project DEMO Demo acme/demo", person=MEMBER)
+    again = await bot.ask("/create_project DEMO Demo acme/demo", person=ADMIN)
     assert "exists already" in again.text
 
     assert "Choose another key" in (await bot.ask("/create_project DEMO Demo acme/other")).text
 
 
 async def test_only_an_owner_takes_a_repository_from_the_disk(bot: WholeBot) -> None:
-    refused = await bot.ask("/create_project DEMO Demo /repos/demo", person=MEMBER)
+    refused = await bot.ask("/create_project DEMO Demo /repos/demo", person=ADMIN)
     assert "Only an owner may take a repository from the bot's own disk." in refused.text
 
-    taken = await bot.ask("/create_project DEMO Demo repos/demo", person=MEMBER)
+    taken = await bot.ask("/create_project DEMO Demo repos/demo", person=ADMIN)
     assert "Only an owner may take a repository from the bot's own disk." in taken.text
 
     assert "`/repos/demo` (local)" in (await bot.ask("/create_project DEMO Demo /repos/demo")).text

@@ -70,10 +70,11 @@ async def test_a_strangers_press_and_stop_do_nothing(bot: WholeBot) -> None:
 async def test_the_right_code_pairs_an_owner_once(bot: WholeBot) -> None:
     await bot.store.offer_pairing("fake", "123-456", bot.clock.now() + timedelta(minutes=10))
 
-    assert "I work only for the people on my list" in (await bot.ask("/start 999-999", person=STRANGER)).text
-    await bot.platform.say("/start 123-456", person=STRANGER, is_direct=False)
+    assert "That code is not right" in (await bot.ask("/start 999-999", person=STRANGER)).text
+    group = replace(bot.platform.thread, chat="group")
+    await bot.platform.say("/start 123-456", person=STRANGER, is_direct=False, thread=group)
     await settle(bot)
-    assert len(bot.platform.posts) == 1
+    assert "I work only for the people on my list" in bot.platform.posts[-1].text
     paired = await bot.ask("/start 123-456", person=STRANGER)
 
     assert paired.text.startswith("🔑 You are now an owner of this bot.")
@@ -255,7 +256,7 @@ async def test_a_button_that_is_out_of_date(bot: WholeBot) -> None:
     old = menu.buttons[0]
     await bot.platform.press("Agent")
     await bot.quiet()
-    press = Pressed(Cause("p1"), menu.ref.thread, bot.platform.owner, old.token, menu.ref, "h")
+    press = Pressed(Cause("p1"), menu.ref.thread, bot.platform.owner, old.token, menu.ref, "h", is_direct=True)
 
     await bot.platform.deliver(press)
     await bot.quiet()
@@ -266,7 +267,9 @@ async def test_a_button_that_is_out_of_date(bot: WholeBot) -> None:
 async def test_a_button_counts_only_in_its_chat(bot: WholeBot) -> None:
     shown = await bot.ask("/help")
     elsewhere = replace(bot.platform.thread, chat="other")
-    press = Pressed(Cause("p1"), elsewhere, bot.platform.owner, shown.buttons[0].token, PostRef(elsewhere, "1"), "h")
+    press = Pressed(
+        Cause("p1"), elsewhere, bot.platform.owner, shown.buttons[0].token, PostRef(elsewhere, "1"), "h", is_direct=True
+    )
     unknown = replace(press, cause=Cause("p2"), thread=bot.platform.thread, token=ButtonToken("none"))
 
     await bot.platform.deliver(press)
@@ -357,11 +360,11 @@ async def test_an_answer_is_not_acknowledged_but_what_is_queued_is(bot: WholeBot
 
 
 async def test_what_could_not_be_handled_is_told(bot: WholeBot) -> None:
-    said = Said(Cause("c1"), bot.platform.thread, bot.platform.owner, "poison")
+    said = Said(Cause("c1"), bot.platform.thread, bot.platform.owner, "poison", is_direct=True)
 
     await bot.conversation.set_aside(said, "c1")
     await bot.conversation.set_aside(replace(said, person=STRANGER), "c2")
-    await bot.conversation.set_aside(Halted(Cause("c3"), said.thread, MEMBER), "c3")
+    await bot.conversation.set_aside(Halted(Cause("c3"), said.thread, MEMBER, is_direct=True), "c3")
     await bot.quiet()
 
     kept = [each.text for each in bot.platform.posts]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from core.alerts import MOST_SUBJECTS, AlertKind, Alerts
-from core.authority import Grant
+from core.authority import Listed
 from core.model.chat import Person, ThreadRef
 from core.model.errors import ChatError, SendFailed, StoreError
 from core.owners import AGAIN_SECONDS, MOST_KEPT, Owners
@@ -39,17 +39,17 @@ class Silent:
     tenant = ""
 
 
-GRANTS = [
-    Grant("fake", "", "ann"),
-    Grant("fake", "home", "bob"),
-    Grant("fake", "elsewhere", "eve"),
-    Grant("mute", "", "x"),
+OWNERS = [
+    Listed("fake", "", "ann"),
+    Listed("fake", "home", "bob"),
+    Listed("fake", "elsewhere", "eve"),
+    Listed("mute", "", "x"),
 ]
 
 
 def owners_of(bot: WholeBot, platform: Reached, alerts: Alerts) -> Owners:
     platforms: Mapping[str, ChatPlatform] = {"fake": platform, "mute": Silent()}  # type: ignore[dict-item]
-    return Owners(alerts, bot.posts, bot.store, platforms, [*GRANTS, Grant("gone", "", "x")], bot.clock)
+    return Owners(alerts, bot.posts, bot.store, platforms, [*OWNERS, Listed("gone", "", "x")], bot.clock)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ REPO = "acme/shop"
 ADA = 11
 """The owner on Telegram, and her direct chat."""
 OWNER, ROOM = "U0ADA", "C0ROOM"
+GROUP = -1001
 """The owner on Slack, and a channel."""
 
 FILES: Mapping[str, str | bytes] = {"calc.py": b"def add(a, b):\r\n    return a - b\r\n"}
@@ -63,7 +64,10 @@ class Stage:
             self.slack.events_url = f"http://127.0.0.1:{self.port}/slack/events"
         loop = {"type": "anthropic", "model": "scripted", "api_key": f"key-{uuid4()}"}
         config = {
-            "access": {"owners": [f"telegram:{ADA}", f"slack:{OWNER}"]},
+            "access": {
+                "owners": [f"telegram:{ADA}", f"slack:{OWNER}"],
+                "chats": [f"telegram:{GROUP}", f"slack:{ROOM}"],
+            },
             "github": {"token": self.github.token, "api_base": self.github.base, "git_base": self.git.base},
             "agents": {"claude": loop | {"base_url": self.llm.anthropic_base}, **self.agents},
             "http": {"port": self.port},

@@ -16,7 +16,7 @@ from tests.end_to_end.hub import Hub
 from tests.end_to_end.process import BotProcess
 from tests.end_to_end.rooms import EmulatedTelegram, RealSlack, Room
 from tests.end_to_end.scripts import ANSWER, ASKED, BEGUN, MADE, PATHS, aimock
-from tests.fakes.local_slack import BINARY
+from tests.fakes.local_slack import BINARY, CHANNEL
 from tests.repositories import git, modes_on
 
 ROOMS: dict[str, Callable[[], Any]] = {
@@ -33,7 +33,7 @@ UNKNOWN_THERE = "sendMessage: Bad Request: link_preview_options is not supported
 
 def config(room: Room, hub: Hub, agents: dict[str, Any]) -> dict[str, Any]:
     return {
-        "access": {"owners": [room.owner]},
+        "access": {"owners": [room.owner], "chats": [f"slack:{CHANNEL}"] if room.name == "slack" else []},
         room.name: room.section,
         "github": hub.section,
         "agents": agents,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.process import BotProcess
-from tests.end_to_end.stage import ADA, OWNER, REPO, ROOM, Stage, stage
-from tests.end_to_end.test_talk import GROUP, link, post
+from tests.end_to_end.stage import ADA, GROUP, OWNER, REPO, ROOM, Stage, stage
+from tests.end_to_end.test_talk import link, post
 from tests.fakes.llm import Reply, ToolUse, Words
 from tests.fakes.slack import Message
 from tests.fakes.telegram import Fault

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.stage import ADA, OWNER, REPO, ROOM, Gate, Stage, stage, until_running
+from tests.end_to_end.stage import ADA, GROUP, OWNER, REPO, ROOM, Gate, Stage, stage, until_running
 from tests.fakes.llm import Use, Words
 from tests.fakes.telegram import Shown
 from tests.repositories import files_on, has_branch, subjects
-
-GROUP = -1001
 
 
 @pytest.fixture

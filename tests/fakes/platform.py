@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.model.chat import (
+    Author,
     Button,
     ButtonToken,
     Cause,
@@ -21,6 +22,8 @@ from core.model.chat import (
     Delivery,
     File,
     Halted,
+    Joined,
+    Mention,
     Person,
     Post,
     PostKey,
@@ -40,7 +43,12 @@ SHOWN_SECONDS = 10.0
 TRIES = 4
 """A delivery that is not taken is brought again."""
 
-_KINDS: dict[str, type[Said | Pressed | Halted]] = {"said": Said, "pressed": Pressed, "halted": Halted}
+_KINDS: dict[str, type[Said | Pressed | Halted | Joined]] = {
+    "said": Said,
+    "pressed": Pressed,
+    "halted": Halted,
+    "joined": Joined,
+}
 
 
 @dataclass
@@ -195,6 +203,9 @@ class FakePlatform:
         opens_thread: bool = False,
         chat_title: str = "Room",
         corrects: Cause | None = None,
+        author: Author = Author.PERSON,
+        mentions: tuple[Mention, ...] = (),
+        answers: Person | None = None,
     ) -> Said:
         """Returns what was said, once it is committed."""
         where = thread or self.thread
@@ -211,17 +222,26 @@ class FakePlatform:
             message=f"m{number}",
             chat_title=chat_title,
             corrects=corrects,
+            author=author,
+            mentions=mentions,
+            answers=answers,
         )
         await self.deliver(said)
         return said
 
     async def press(
-        self, button: str | Button, *, person: Person | None = None, thread: ThreadRef | None = None
+        self,
+        button: str | Button,
+        *,
+        person: Person | None = None,
+        thread: ThreadRef | None = None,
+        is_direct: bool = True,
     ) -> Pressed:
         """The button itself, or the one with this label in the newest post that has one."""
         post, pressed = self._find_button(button, thread)
         number = next(self._numbers)
         event = Pressed(
+            is_direct=is_direct,
             cause=self._cause(number),
             thread=post.ref.thread,
             person=person or self.owner,
@@ -232,8 +252,10 @@ class FakePlatform:
         await self.deliver(event)
         return event
 
-    async def halt(self, *, person: Person | None = None, thread: ThreadRef | None = None) -> Halted:
-        event = Halted(self._cause(next(self._numbers)), thread or self.thread, person or self.owner)
+    async def halt(
+        self, *, person: Person | None = None, thread: ThreadRef | None = None, is_direct: bool = True
+    ) -> Halted:
+        event = Halted(self._cause(next(self._numbers)), thread or self.thread, person or self.owner, is_direct)
         await self.deliver(event)
         return event
 

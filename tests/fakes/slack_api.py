@@ -103,6 +103,10 @@ class SlackApi:
         """Every stream that was begun, those that are deleted too."""
         self.people: dict[str, str] = {}
         """Names by user id, for users.info."""
+        self.facts: dict[str, dict[str, Any]] = {}
+        """More of what users.info says, by user id."""
+        self.unknown: set[str] = set()
+        """Users of whom users.info knows nothing."""
         self.scopes: set[str] = set(SCOPES)
         self.files = SlackFiles(self._share, lambda: f"http://127.0.0.1:{self.port}/")
         self.watch: Watch = nobody
@@ -237,10 +241,12 @@ class SlackApi:
         return who | {"team": "Team", "user": "patchbay", "url": "https://team.example/"}
 
     def _person(self, given: dict[str, Any]) -> dict[str, Any]:
-        name = self.people.get(given["user"])
-        if name is None:
+        user = given["user"]
+        if user in self.unknown:
             return {"ok": False, "error": "user_not_found"}
-        return {"ok": True, "user": {"id": given["user"], "profile": {"display_name": ""}, "real_name": name}}
+        name = {"profile": {"display_name": ""}, "real_name": self.people.get(user, "")}
+        plain = {"id": user, "team_id": self.team, "is_restricted": False, "is_ultra_restricted": False}
+        return {"ok": True, "user": plain | name | self.facts.get(user, {})}
 
     def _open(self, _: dict[str, Any]) -> dict[str, Any]:
         self.opened += 1

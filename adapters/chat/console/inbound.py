@@ -40,7 +40,9 @@ def _event(entry: dict[str, Any]) -> ChatEvent | None:
     where = thread(entry["thread"])
     person = Person(PLATFORM, TENANT, OWNER, entry["name"])
     if entry["token"]:
-        return Pressed(cause, where, person, ButtonToken(entry["token"]), PostRef(where, entry["on"]), entry["id"])
+        return Pressed(
+            cause, where, person, ButtonToken(entry["token"]), PostRef(where, entry["on"]), entry["id"], True
+        )
     if not entry["text"].strip():
         return None
     return Said(

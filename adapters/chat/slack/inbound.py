@@ -13,7 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.chat.slack.gestures import message_of, names
-from core.model.chat import ButtonToken, Cause, ChatEvent, Halted, Person, PostRef, Pressed, Said, ThreadRef
+from core.model.chat import (
+    Author,
+    ButtonToken,
+    Cause,
+    ChatEvent,
+    Halted,
+    Joined,
+    Mention,
+    Person,
+    PostRef,
+    Pressed,
+    Said,
+    ThreadRef,
+)
 
 SPOKEN = {"", "file_share", "thread_broadcast"}
 """Subtypes of `message` that a person says. Everything unknown is left alone."""
@@ -71,6 +84,8 @@ def _read_event(body: dict[str, Any], gesture: str, me: Me) -> ChatEvent | None:
             return _read_message(body, event, gesture, ThreadRef("slack", team, channel), me)
         case "message", "message_changed":
             return _read_edit(body, event, gesture, ThreadRef("slack", team, channel), me)
+        case "member_joined_channel", _:
+            return _read_join(body, event, ThreadRef("slack", team, channel), me)
         case "agent_session_stopped", _:
             return _read_stop(body, event, ThreadRef("slack", team, channel))
         case _:
@@ -93,6 +108,8 @@ def _read_message(body: dict[str, Any], event: dict[str, Any], gesture: str, roo
         is_direct=is_direct,
         in_thread=root not in {"", ts},
         message=ts,
+        author=_author(event),
+        mentions=_mentioned(_text(event.get("text")), room.tenant, me),
     )
 
 
@@ -102,6 +119,8 @@ def _read_edit(body: dict[str, Any], event: dict[str, Any], gesture: str, room: 
     edited = _text(_dict(inner.get("edited")).get("ts"))
     if not edited or inner is event or inner.get("text") == before.get("text"):
         return None
+    if _text(_dict(inner.get("edited")).get("user")) not in {"", _text(inner.get("user"))}:
+        return None  # by somebody else than who said it
     if _text(inner.get("subtype")) not in SPOKEN:
         return None
     said = _read_message(body, {"channel_type": event.get("channel_type"), **inner}, gesture, room, me)
@@ -117,6 +136,7 @@ def _read_edit(body: dict[str, Any], event: dict[str, Any], gesture: str, room: 
         in_thread=said.in_thread,
         message=said.message,
         corrects=said.cause,
+        author=said.author,
     )
 
 
@@ -128,7 +148,18 @@ def _read_stop(body: dict[str, Any], event: dict[str, Any], room: ThreadRef) -> 
         cause=Cause(f"slack:{room.tenant}:{room.chat}:stop:{root}:{_text(body.get('event_id'))}"),
         thread=ThreadRef("slack", room.tenant, room.chat, root),
         person=_speaker(body, event),
+        is_direct=_is_direct(event, room.chat),
+        author=_author(event),
     )
+
+
+def _read_join(body: dict[str, Any], event: dict[str, Any], room: ThreadRef, me: Me) -> Joined | None:
+    """We were invited; that others join is no matter."""
+    inviter = _text(event.get("inviter")) or _text(event.get("user"))
+    if not me.user or _text(event.get("user")) != me.user:
+        return None
+    cause = Cause(f"slack:{room.tenant}:{room.chat}:joined:{_text(body.get('event_id'))}")
+    return Joined(cause, room, Person("slack", _text(event.get("team")) or room.tenant, inviter))
 
 
 def _is_person(event: Mapping[str, Any], me: Me) -> bool:
@@ -155,6 +186,15 @@ def _speaker(body: Mapping[str, Any], event: Mapping[str, Any]) -> Person:
     return Person("slack", next((_text(team) for team in own if _text(team)), fallback), _text(event.get("user")), name)
 
 
+def _author(event: Mapping[str, Any]) -> Author:
+    """As far as the message itself says; else Slack must be asked."""
+    profile = _dict(event.get("user_profile"))
+    if event.get("is_stranger") is True or profile.get("is_stranger") is True:
+        return Author.EXTERNAL
+    is_guest = profile.get("is_restricted") is True or profile.get("is_ultra_restricted") is True
+    return Author.GUEST if is_guest else Author.PERSON
+
+
 # ------------------------------------------------------------------------- slash commands and buttons
 
 
@@ -174,6 +214,7 @@ def _read_command(body: dict[str, Any], me: Me) -> Said | None:
         is_direct=is_direct,
         opens_thread=True,
         chat_title="" if is_direct else _text(body.get("channel_name")),
+        mentions=_mentioned(_text(body.get("text")), team, me),
     )
 
 
@@ -200,6 +241,7 @@ def _read_action(body: dict[str, Any], me: Me) -> Pressed | None:
         person=Person("slack", home, person, _text(user.get("name")) or _text(user.get("username"))),
         token=ButtonToken(token),
         post=PostRef(thread, ts),
+        is_direct=channel.startswith("D"),
     )
 
 
@@ -219,6 +261,13 @@ def _clean(text: str, me: Me) -> tuple[str, bool]:
         text = mention.sub("", text)
     typed = _ESCAPED.sub(lambda token: _spell(token[1]), text)
     return typed.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip(), has_mention
+
+
+def _mentioned(text: str, team: str, me: Me) -> tuple[Mention, ...]:
+    """Who is named by an id. Whose workspace theirs is, the text does not say: our own, until Slack is asked."""
+    tokens = [token[1] for token in _ESCAPED.finditer(text) if token[1].startswith("@")]
+    named = [(_spell(token), token[1:].partition("|")[0]) for token in tokens]
+    return tuple(Mention(words, Person("slack", team, user)) for words, user in named if user not in {"", me.user})
 
 
 def _spell(token: str) -> str:

@@ -33,7 +33,7 @@ SCOPES = {
     "mpim:history": "hear group direct messages",
     "reactions:read": "see a reaction",
     "reactions:write": "show that a message was seen",
-    "users:read": "know a person's name",
+    "users:read": "know a person's name, and who is a guest",
 }
 """Each with its reason."""
 
@@ -91,7 +91,7 @@ def _slash(commands: Sequence[CommandWord], address: str) -> dict[str, Any]:
         "command": SLASH,
         "description": "Talk to Patchbay: /patchbay help",
         "usage_hint": (hint if len(hint) <= 1000 else hint[:999] + "…") or "help",
-        "should_escape": False,
+        "should_escape": True,
     } | ({"url": address} if address else {})
 
 

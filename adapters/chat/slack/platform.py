@@ -34,6 +34,7 @@ from adapters.chat.slack.web import (
 from adapters.straight import NoCircuits
 from core.model.chat import FILE, ChatEvent, Person, Post, PostKey, PostRef, SignKind, ThreadRef
 from core.model.errors import ChatError, SendFailed, SendUnknown
+from core.model.people import Profile
 from core.ports import Circuits, CommandWord, HttpAnswer, Take, View
 
 EVENT_TYPE = "patchbay_post"
@@ -41,7 +42,7 @@ NAMES = uuid5(NAMESPACE_URL, "patchbay:slack:post")
 
 
 class Slack:
-    """Fulfils ChatPlatform, Signing, Streaming, Filing, Naming, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Filing, Naming, Vouching, Reaching and Webhooked."""
 
     name = "slack"
     edit_gap = 1.1
@@ -217,9 +218,10 @@ class Slack:
         await self._signs.put(thread, message, kind)
 
     async def name_of(self, person: Person) -> str:
-        if self._names is None:
-            self._names = Names(self._client)
-        return await self._names.of(person.id)
+        return await self._people.of(person.id)
+
+    async def profile_of(self, person: Person) -> Profile | None:
+        return await self._people.profile(person.id)
 
     async def answer_press(self, handle: str, text: str) -> None:
         """Slack shows no spinner once the press is acknowledged."""
@@ -234,6 +236,12 @@ class Slack:
         if self._web is not None:
             await close_client(self._web)
         self._web = self._signs = self._names = self._streams = None
+
+    @property
+    def _people(self) -> Names:
+        if self._names is None:
+            self._names = Names(self._client, self._me.team)
+        return self._names
 
     @property
     def _live_views(self) -> Streams:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.model.chat import ButtonToken, Cause, ChatEvent, Person, PostRef, Pressed, Said, ThreadRef
+from core.model.chat import ButtonToken, Cause, ChatEvent, Joined, Mention, Person, PostRef, Pressed, Said, ThreadRef
 
 PLATFORM = "telegram"
 
@@ -50,6 +50,8 @@ def read(raw: bytes, me: Me) -> ChatEvent | None:
             return _corrected(message, me)
         case {"callback_query": dict() as query}:
             return _pressed(query, me)
+        case {"my_chat_member": dict() as change}:
+            return _joined(change, me)
     return None
 
 
@@ -72,6 +74,8 @@ def _said(message: Fields, me: Me) -> Said | None:
         in_thread=bool(root),
         message=str(number),
         chat_title=chat.title,
+        mentions=heard.mentions,
+        answers=_answered(message),
     )
 
 
@@ -100,7 +104,24 @@ def _pressed(query: Fields, me: Me) -> Pressed | None:
         token=ButtonToken(token),
         post=PostRef(thread, str(number)),
         handle=handle,
+        is_direct=chat.kind == "private",
     )
+
+
+def _joined(change: Fields, me: Me) -> Joined | None:
+    """The bot was added to a group, or has become an administrator of it; that it was taken out is no matter.
+
+    Nor is who did it, be it an anonymous administrator: an admin of the bot decides what that group is worth.
+    """
+    chat, sender, date = _chat(change), change.get("from"), _number(change, "date")
+    now = change.get("new_chat_member")
+    status = now.get("status") if isinstance(now, dict) else None
+    number = _number(sender, "id") if isinstance(sender, dict) else None
+    if chat is None or number is None or chat.kind == "private" or status not in {"member", "administrator"}:
+        return None
+    thread = ThreadRef(PLATFORM, me.id, str(chat.id))
+    cause = Cause(f"{PLATFORM}:{me.id}:{chat.id}:joined:{date or 0}")
+    return Joined(cause, thread, Person(PLATFORM, "", str(number)), chat.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +168,7 @@ def _number(fields: Fields, name: str) -> int | None:
 class _Heard:
     text: str
     is_addressed: bool
+    mentions: tuple[Mention, ...] = ()
 
 
 def _hear(message: Fields, me: Me, *, is_direct: bool) -> _Heard | None:
@@ -154,15 +176,15 @@ def _hear(message: Fields, me: Me, *, is_direct: bool) -> _Heard | None:
     text, entities = _words(message)
     if not text.strip():
         return None
-    spans = list(_mentions(text, entities, me))
+    spans, people = list(_mentions(text, entities, me)), tuple(_people(text, entities, me))
     text = _without(text, spans) if spans else text.strip()
     is_addressed = is_direct or bool(spans) or _answers_us(message, me)
     command = COMMAND.match(text)
     if command is None:
-        return _Heard(text, is_addressed)
+        return _Heard(text, is_addressed, people)
     if command[2] and not (is_direct or me.is_named(command[2])):
         return None
-    return _Heard(f"/{command[1]}{text[command.end() :]}", is_addressed=True)
+    return _Heard(f"/{command[1]}{text[command.end() :]}", is_addressed=True, mentions=people)
 
 
 def _words(message: Fields) -> tuple[str, list[object] | None]:
@@ -180,6 +202,23 @@ def _answers_us(message: Fields, me: Me) -> bool:
         return False
     author = answered.get("from")
     return isinstance(author, dict) and str(_number(author, "id")) == me.id
+
+
+def _answered(message: Fields) -> Person | None:
+    """Whose message this replies to, as a person: nobody who speaks as a group or a channel."""
+    answered = message.get("reply_to_message")
+    if not isinstance(answered, dict) or "forum_topic_created" in answered or answered.get("sender_chat"):
+        return None
+    return _person(answered.get("from"))
+
+
+def _people(text: str, entities: list[object] | None, me: Me) -> Iterator[Mention]:
+    """Who is named by an id. `@name` has none, and a name may be somebody else's tomorrow."""
+    for entity in entities or ():
+        if isinstance(entity, dict) and entity.get("type") == "text_mention":
+            span, person = _span(text, entity), _person(entity.get("user"))
+            if span is not None and person is not None and person.id != me.id:
+                yield Mention(" ".join(text[span[0] : span[1]].split()), person)
 
 
 def _mentions(text: str, entities: list[object] | None, me: Me) -> Iterator[tuple[int, int]]:

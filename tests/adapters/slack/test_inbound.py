@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.chat.slack import inbound
 from adapters.chat.slack.gestures import REMEMBERED, Gestures
-from core.model.chat import Cause, ChatEvent, Halted, Person, PostRef, Pressed, Said, ThreadRef
+from core.model.chat import Cause, ChatEvent, Halted, Mention, Person, PostRef, Pressed, Said, ThreadRef
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "slack"
 ME = inbound.Me("T061EG9R6", "U0LAN0Z89", "B0LAN0Z90")
@@ -46,6 +46,7 @@ def test_a_mention(name: str) -> None:
         text="execute DEMO-1 & tell @ana in #general, see https://example.org/a?b=1&c=2",
         is_addressed=True,
         message=ROOT,
+        mentions=(Mention("@ana", Person("slack", "T061EG9R6", "U061F7AUR")),),
     )
 
 

@@ -35,7 +35,9 @@ async def test_a_person_is_asked_for_once(slack: FakeSlack, platform: Slack) -> 
 
 async def test_who_is_not_known_has_no_name_and_is_asked_for_again(slack: FakeSlack, platform: Slack) -> None:
     person = Person("slack", slack.team, "U2")
+    slack.unknown.add("U2")
     assert await platform.name_of(person) == ""
+    slack.unknown.clear()
     slack.people["U2"] = "Mia"
 
     assert await platform.name_of(person) == "Mia"
@@ -46,7 +48,7 @@ async def test_no_more_names_are_kept_than_are_of_use(
 ) -> None:
     monkeypatch.setattr("adapters.chat.slack.names.KEPT", 1)
     slack.people |= {"U1": "Olga", "U2": "Mia"}
-    names = Names(platform._client)
+    names = Names(platform._client, slack.team)
     for user in ("U1", "U2", "U1"):
         await names.of(user)
 

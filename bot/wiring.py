@@ -20,13 +20,14 @@ from adapters.tracing import open_tracer
 from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
-from bot.config import Config
+from bot.config import Access, Config
 from bot.health import Health
 from bot.late import LateEngine
 from bot.secrets_cli import keys_of
 from bot.tables import command_words
 from core.alerts import Alerts
-from core.authority import Authority, Grant
+from core.authority import Listed, Lists, Role, Roles
+from core.authority.gate import Authority
 from core.circuits import AllCircuits
 from core.commands import Desk
 from core.conversation import Conversation
@@ -129,6 +130,7 @@ def build(  # each may be replaced by a test or by the demo
     )
     restarts = Restarts(store, posts, chats, agents, cards, clock, config.time_zone)
     digests = Digests(store, engine, posts, clock)
+    roles = Roles(_lists(config.access), store, chats)
     desk = Desk(
         store=store,
         posts=posts,
@@ -140,13 +142,13 @@ def build(  # each may be replaced by a test or by the demo
         forges=forges,
         workspaces=workspaces,
         clock=clock,
+        roles=roles,
+        platforms=chats,
         zone=config.time_zone,
         language=config.language,
         troubles=circuits.troubles,
     )
-    owners = [Grant(*each) for each in config.access.owners]
-    authority = Authority(owners, [Grant(*each) for each in config.access.people], store)
-    conversation = Conversation(desk, authority, signs)
+    conversation = Conversation(desk, Authority(roles, store, clock), signs)
     posts.when_opened(conversation.opened)
     inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
     inbox.when_news(News(store, posts, forges, clock).learn)
@@ -166,12 +168,26 @@ def build(  # each may be replaced by a test or by the demo
         flows=_traced({RUN_FLOW: RunFlow(steps, alerts), DIGEST_FLOW: digests.flow}, tracer),
         clock=clock,
         health=Health(store, inbox, posts, tally, clock, chats, watch, circuits),
-        owners=Owners(alerts, posts, store, chats, owners, clock),
+        owners=Owners(alerts, posts, store, chats, [Listed(*each) for each in config.access.owners], clock),
         watch=watch,
         restarts=restarts,
         tracer=tracer,
         vault=Vault(store, keys_of(config), redact, clock.now),
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
+    )
+
+
+def _lists(access: Access) -> Lists:
+    people = {
+        Role.OWNER: access.owners,
+        Role.ADMIN: access.admins,
+        Role.DEVELOPER: access.developers,
+        Role.REVIEWER: access.reviewers,
+        Role.VIEWER: access.viewers,
+    }
+    return Lists(
+        {role: [Listed(*each) for each in listed] for role, listed in people.items()},
+        [Listed(*each) for each in access.chats],
     )
 
 

@@ -146,7 +146,7 @@ class _Check:
             section = AccessSection.model_validate(self._tree.get("access") or {})
         except ValidationError:
             return Access()
-        return Access(self._people("owners", section.owners), self._people("people", section.people))
+        return Access(**{key: self._people(key, getattr(section, key)) for key in AccessSection.model_fields})
 
     def _check_default_agent(self) -> None:
         wanted, agents = self._tree.get("default_agent"), self._tree.get("agents")
@@ -327,5 +327,5 @@ def parse_person(text: str, platforms: list[str]) -> Allowed:
         raise ValueError(f'no platform "{platform}"; {did_you_mean(platform, platforms)}')
     tenant, _, user = rest.rpartition("/")
     if not user or not user.isascii() or user.startswith("@") or any(each.isspace() for each in rest):
-        raise ValueError(f'"{text}" must end in the user\'s id: names can be changed and taken by others')
+        raise ValueError(f'"{text}" must end in an id: names can be changed and taken by others')
     return Allowed(platform, tenant, user)

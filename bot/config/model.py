@@ -28,10 +28,17 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class AccessSection(_Section):
-    """Who may talk to the bot, as written: `telegram:<user id>`, `slack:<user id>`, `slack:<team id>/<user id>`."""
+    """Who may do what, as written: `telegram:<user id>`, `slack:<user id>`, `slack:<team id>/<user id>`.
+
+    `chats`: groups and channels that need no approval, written in the same way.
+    """
 
     owners: Names = ()
-    people: Names = ()
+    admins: Names = ()
+    developers: Names = ()
+    reviewers: Names = ()
+    viewers: Names = ()
+    chats: Names = ()
 
 
 class Limits(_Section):
@@ -118,7 +125,7 @@ class Own(_Section):
 
 
 class Allowed(NamedTuple):
-    """A person who is let in. `tenant` empty: the only workspace or bot that there is on that platform."""
+    """A person who is let in, or a chat. `tenant` empty: the only workspace or bot that there is on that platform."""
 
     platform: str
     tenant: str
@@ -130,10 +137,14 @@ class Allowed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Owners may do everything; people may talk to the bot. Nobody else is heard, beside who was paired."""
+    """By role (`core.model.people`). Nobody else is heard, beside who was let in by these."""
 
     owners: tuple[Allowed, ...] = ()
-    people: tuple[Allowed, ...] = ()
+    admins: tuple[Allowed, ...] = ()
+    developers: tuple[Allowed, ...] = ()
+    reviewers: tuple[Allowed, ...] = ()
+    viewers: tuple[Allowed, ...] = ()
+    chats: tuple[Allowed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

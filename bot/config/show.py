@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, SecretStr, create_model
 
-from bot.config.model import Config, Own
+from bot.config.model import AccessSection, Config, Own
 from bot.config.tables import Kind, Tables
 
 HIDDEN = "(set)"
@@ -24,10 +24,7 @@ def show(config: Config) -> str:
         **own,
         "secrets": _plain(config.vault),
         "database_url": _without_password(config.database_url),
-        "access": {
-            "owners": [str(each) for each in config.access.owners],
-            "people": [str(each) for each in config.access.people],
-        },
+        "access": {key: [str(each) for each in getattr(config.access, key)] for key in AccessSection.model_fields},
         **{name: _plain(section) for name, section in (*config.platforms.items(), *config.forges.items())},
         "agents": {name: _plain(agent) for name, agent in config.agents.items()},
     }

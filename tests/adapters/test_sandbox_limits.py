@@ -14,12 +14,15 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.agents.model import Call
-from adapters.agents.tools import Tools
+from adapters.agents import AGENTS, AgentTools
+from adapters.agents.command import Command
+from adapters.agents.config import AnthropicConfig, CommandConfig
 from adapters.sandbox.watch import measure
 from adapters.system import ProcessTimeoutError
-from core.model.work import Checkout, ProjectKey, RunId
+from core.model.errors import AgentLimit
+from tests.adapters.agents.turns import Notes, nobody_asked, turn_in
 from tests.adapters.cells import Cell, alive, until
+from tests.fakes.llm import FakeLLM, Use, Words
 
 ROOT = Path(__file__).parents[2]
 
@@ -222,16 +225,23 @@ async def test_a_checkout_that_is_too_large_already_can_be_made_smaller(tmp_path
 
 async def test_the_agent_reads_which_limit_it_was(tmp_path: Path) -> None:
     cell = Cell(tmp_path, output_mb=1, file_mb=1)
-    checkout = Checkout(RunId("r"), ProjectKey("P"), str(cell.tree), "b", "main", "")
-    tools = Tools(checkout, cell.sandbox, lambda _: None)
+    async with FakeLLM() as llm:
+        llm.script([Use("bash", command="yes"), Use("bash", command="exec head -c 9M /dev/zero > big"), Words("Done.")])
+        config = AnthropicConfig.model_validate({"model": "m", "base_url": llm.anthropic_base})
+        agent = AGENTS["anthropic"].build("sam", config, AgentTools(cell.sandbox, tmp_path / "sessions"))
+        await agent.take_turn(turn_in(cell.tree), Notes(), nobody_asked)
+        flood, large = (each.body["messages"][-1]["content"][0] for each in llm.requests[1:3])
 
-    flood = await tools.use(Call("1", "bash", '{"command": "yes"}'))
-    large = await tools.use(Call("2", "bash", '{"command": "exec head -c 9M /dev/zero > big"}'))
+    assert flood["content"].endswith("\n[killed: wrote more than 1 MB of output]")
+    assert large["content"].endswith("[killed: wrote a file larger than 1 MB]")
 
-    assert flood.text.endswith("\n[killed: wrote more than 1 MB of output]")
-    assert large.text.endswith("[killed: wrote a file larger than 1 MB]")
-    assert flood.is_error
-    assert large.is_error
+
+async def test_a_recipe_that_uses_too_much_fails_with_a_word_about_it(tmp_path: Path) -> None:
+    cell = Cell(tmp_path, output_mb=1)
+    agent = Command("flood", CommandConfig(steps=(("yes",),)), cell.sandbox)
+
+    with pytest.raises(AgentLimit, match=r"`yes` was killed: wrote more than 1 MB of output\. What it changed is kept"):
+        await agent.take_turn(turn_in(cell.tree), Notes(), nobody_asked)
 
 
 STUBBORN = {

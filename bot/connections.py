@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from typing import cast
 
 import structlog
 from aiohttp import web
@@ -119,8 +120,8 @@ class Connection(web.RequestHandler):
             self._wire.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._wire, self._peer = transport, peer_of(transport)
+        wire = cast("asyncio.Transport", transport)  # uvloop's is one, but does not say so
+        self._wire, self._peer = wire, peer_of(wire)
         if self._crowd.enter(self._peer):
             super().connection_made(transport)
             self.start_clock()

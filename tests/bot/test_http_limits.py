@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bot import connections
+from bot import connections, loop
 from bot.config import HttpConfig
 from bot.connections import EXTRA, SECURITY, Crowd, is_here, peer_of
 from bot.http import Door, serve
@@ -168,6 +168,24 @@ async def test_who_is_beyond_the_limits_and_says_nothing_is_closed(monkeypatch: 
         await hold(stack, door, 1)
 
         assert await say(door) == b""
+
+
+def test_on_the_loop_of_the_program_it_is_the_same() -> None:
+    """uvloop's connections are not asyncio's: what takes them for those would close every one, or none."""
+
+    async def story() -> tuple[list[int], bytes, bytes]:
+        config = HttpConfig(port=0, connections=1)
+        async with AsyncExitStack() as stack, serve(config, [Hook()], head_seconds=1.0) as door:
+            answers = [status(await say(door, ANSWERS[each][0])) for each in ("taken", "no HTTP")]
+            slow = await say(door, b"POST /hooks/test HTTP/1.1\r\n")
+            await hold(stack, door, 1)
+            return answers, slow, await say(door, HEALTH)
+
+    answers, slow, health = loop.run(story())
+
+    assert answers == [200, 400]
+    assert slow == b""
+    assert health.endswith(b"ok\n")
 
 
 class Wire(asyncio.Transport):

@@ -18,7 +18,8 @@ echo began
 touch made || echo "bad: the workspace cannot be written"
 cd "$1"
 ( : > escaped ) 2>/dev/null
-( : > tree/.claude/settings.json ) 2>/dev/null && echo "open: the agents' configuration in the workspace"
+guarded="the agents' configuration in the workspace"
+if ( : > tree/.claude/settings.json ) 2>/dev/null; then echo "open: $guarded"; else echo "held: $guarded"; fi
 shift
 python=$1
 shift
@@ -52,17 +53,17 @@ def refused(does):
 def call(name, *words):
     if getattr(libc, name)(*words) < 0:
         raise OSError(ctypes.get_errno(), name)
-def tell(what, said):
-    print(("held: " if said else "bad: ") + what + (" (" + said + ")" if said else ""))
+def tell(what, said, otherwise="bad: "):
+    print(("held: " if said else otherwise) + what + (" (" + said + ")" if said else ""))
 def udp(address):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect((address, 53))
 tell("no way to another address", refused(lambda: udp("192.0.2.1")))
 tell("no way to the cloud's metadata", refused(lambda: udp("169.254.169.254")))
 tell("no raw packets", refused(lambda: socket.socket(17, socket.SOCK_RAW)))
-tell("no new namespace of users", refused(lambda: call("unshare", 0x10000000)))
+tell("no new namespace of users", refused(lambda: call("unshare", 0x10000000)), "open: ")
 tell("no mounts", refused(lambda: call("mount", b"none", b"/proc", b"no-such-kind", 0, None)))
-tell("no tracing of its keeper", refused(lambda: call("ptrace", 0x4206, 1, None, None)))
+tell("no tracing of its keeper", refused(lambda: call("ptrace", 0x4206, 1, None, None)), "open: ")
 tried = [refused(lambda: socket.socket(40, 1)), refused(lambda: socket.socket(16, 3, 9)),
     refused(lambda: fcntl.ioctl(0, 0x5412, b"x")), refused(lambda: call("syscall", 425, 1, None))]
 said = tried == ["EAFNOSUPPORT", "EAFNOSUPPORT", "EPERM", "ENOSYS"]

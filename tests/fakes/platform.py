@@ -107,6 +107,8 @@ class FakePlatform:
         self.posts: list[ShownPost] = []
         self.signs: list[tuple[ThreadRef, str, SignKind]] = []
         self.press_answers: list[tuple[str, str]] = []
+        self.deleted: list[tuple[ThreadRef, str]] = []
+        """What people had said."""
         self.calls: list[str] = []
         """`post`, `file` (a post with one), `edit` and `find`, in the order they came, those that failed too."""
         self.cursor: str | None = None
@@ -182,9 +184,18 @@ class FakePlatform:
             raise NotSupported("This platform cannot look a post up.")
         return next((each.ref for each in self.posts if each.key == key and each.ref.thread == thread), None)
 
+    async def direct(self, person: str) -> ThreadRef:
+        return ThreadRef(self.name, self.tenant, f"direct-{person}")
+
     async def sign(self, thread: ThreadRef, message: str, kind: SignKind) -> None:
         self.signs.append((thread, message, kind))
         self._tell()
+
+    async def delete(self, thread: ThreadRef, message: str) -> None:
+        fault = self._meet("delete")
+        if fault is not None:
+            raise fault.error
+        self.deleted.append((thread, message))
 
     async def answer_press(self, handle: str, text: str) -> None:
         self.press_answers.append((handle, text))

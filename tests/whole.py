@@ -11,6 +11,9 @@ from adapters.store import DatabaseStore
 from core.alerts import Alerts
 from core.authority import Listed, Lists, Role, Roles
 from core.authority.gate import Authority
+from core.budgets.budgets import Budgets
+from core.budgets.charged import Charged
+from core.budgets.rules import Rules
 from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
@@ -34,6 +37,7 @@ from tests.fakes.agent import FakeAgent
 from tests.fakes.clock import FakeClock
 from tests.fakes.code import FakeForge, FakeWorkspaces
 from tests.fakes.engine import FakeEngine
+from tests.fakes.gateway import FakeGateway
 from tests.fakes.platform import FakePlatform, ShownPost
 
 ADMIN = Person("fake", "home", "admin", "Ada")
@@ -80,6 +84,8 @@ class WholeBot:
         self.agents: dict[str, Agent] = {each.name: each for each in (self.agent, *agents)}
         self.forge = FakeForge()
         self.workspaces = FakeWorkspaces()
+        self.gateway = FakeGateway()
+        self.rules = Rules()
         self._most_at_once = most_at_once
         self._tasks: list[asyncio.Task[None]] = []
         self._build()
@@ -87,6 +93,7 @@ class WholeBot:
     def _build(self) -> None:
         platforms: dict[str, ChatPlatform] = {each.name: each for each in (self.platform, *self.others)}
         self.posts = Posts(self.store, platforms, self.clock, is_quiet=QuietHours(self.store, self.clock))
+        self.budgets = Budgets(self.store, self.posts, self.clock, self.rules, "Europe/Berlin")
         self.live = Live(self.posts, self.clock)
         self.signs = Signs(platforms)
         self.alerts = Alerts(self.clock)
@@ -115,6 +122,7 @@ class WholeBot:
             self.alerts,
             zone="Europe/Berlin",
             cut_cards=self.cut_cards,
+            charging=Charged(self.gateway, self.budgets),
         )
         self.restarts = Restarts(
             self.store, self.posts, platforms, self.agents, self.cut_cards, self.clock, "Europe/Berlin"
@@ -144,6 +152,7 @@ class WholeBot:
             self.clock,
             roles,
             platforms,
+            budgets=self.budgets,
         )
         self.authority = Authority(roles, self.store, self.clock)
         self.conversation = Conversation(self.desk, self.authority, self.signs)
@@ -152,6 +161,7 @@ class WholeBot:
         self.inbox.when_news(News(self.store, self.posts, forges, self.clock).learn)
 
     async def start(self) -> None:
+        await self.budgets.open()
         await self.restarts.take_stock()
         await self.engine.launch({RUN_FLOW: RunFlow(self.steps), DIGEST_FLOW: self.digests.flow})
         self._tasks = [

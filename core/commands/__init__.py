@@ -8,6 +8,7 @@ from typing import Any
 from core.commands.again import AGAIN
 from core.commands.agents import AGENTS
 from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
+from core.commands.budget import ALLOW, BUDGET
 from core.commands.chats import APPROVE_CHAT, REFUSE_CHAT
 from core.commands.code import DIFF, MERGE, PR, PUBLISH
 from core.commands.digest import DIGEST
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     GRANT,
     REVOKE,
     APPROVE_CHAT,
+    BUDGET,
     MERGE,
     RESUME,
     DISCARD,
@@ -55,6 +57,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     LEAVE,
     PUBLISH,
     AGAIN,
+    ALLOW,
     LET_IN,
     KEEP_OUT,
     REFUSE_CHAT,

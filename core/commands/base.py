@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from core.authority.roles import Roles
+from core.budgets.budgets import Budgets
 from core.digests import Digests
 from core.model.chat import Cause, Mention, Person, Post, ThreadRef
 from core.model.people import Role
@@ -106,6 +107,7 @@ class Desk:
     language: str = "en"
     troubles: Callable[[], Sequence[str]] = list
     """A sentence for each outside service that does not answer."""
+    budgets: Budgets | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from core.runs.desk import RunAsk, Taken
 TAKEN = {
     Taken.NEXT: "📥 Noted: the agent gets this as soon as its present turn is done.",
     Taken.ANSWER: "",
+    Taken.HELD: "📥 Noted: a budget is used up. The agent gets this once an admin has allowed more.",
     Taken.PARKED: "📥 Noted: the agent's usage cap is reached. It gets this when it has gone on with what it was at.",
     Taken.RESUMES: "▸ Going on: the turn that was cut is taken again first, then this.",
 }

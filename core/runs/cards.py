@@ -6,7 +6,9 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 
+from core.budgets.words import over_post
 from core.model.chat import Button, Post, PostKey, Style
+from core.model.spend import Offer
 from core.model.work import Run, RunId
 from core.runs.outcome import Outcome, OutcomeKind, question_post
 from core.runs.progress import elapsed, stop_button
@@ -56,6 +58,8 @@ def asking(run: Run, outcome: Outcome, now: datetime, zone: str) -> tuple[Post, 
             return capped_post(run, outcome, now, zone), f"⏸ Usage cap reached: goes on by itself at {until}"
         case OutcomeKind.QUARANTINED:
             return quarantined_post(run, outcome.cuts), f"🚧 Cut by {outcome.cuts} restarts: waits for your decision"
+        case OutcomeKind.OVER_BUDGET:
+            return budget_post(run, outcome), "💰 Budget used up: waits for an admin"
         case OutcomeKind.CUT:
             return cut_post(run), "I restarted in the middle of this run"
     return question_post(run, outcome), "Waiting for your answer"
@@ -96,6 +100,14 @@ def capped_post(run: Run, outcome: Outcome, now: datetime, zone: str) -> Post:
     )
     resume = Button("Resume now", f"/resume {run.id}", Style.PRIMARY)
     return Post(text, ((resume, stop_button(run)),))
+
+
+def budget_post(run: Run, outcome: Outcome) -> Post:
+    """`run.asks` names the question."""
+    offer = outcome.offer or Offer("", 0, 0)
+    number = run.asks.rpartition(":")[2]
+    allow = f"/allow_more {run.id} {number} {offer.micros} {offer.tokens} {offer.budget}"
+    return over_post(run.title, run.agent, outcome.answer, offer, allow, stop_button(run))
 
 
 def decision_buttons(run: Run) -> tuple[Button, ...]:

@@ -18,7 +18,7 @@ from core.posts import Posts
 from core.runs.cards import CutCards
 from core.runs.flow import RUN_FLOW, WORD
 from core.runs.live import Live, anchor_key
-from core.runs.outcome import WordKind
+from core.runs.outcome import BUDGET_ASK, WordKind
 from core.runs.progress import Progress, anchor_post
 from core.runs.steps import say_left
 
@@ -53,6 +53,8 @@ class Taken(StrEnum):
     ANSWER = "answer"
     PARKED = "parked"
     """The run waits for a usage cap to reset; this comes after the turn that it takes again then."""
+    HELD = "held"
+    """The run waits for an admin to allow more than a budget; this comes after the turn that it takes again then."""
     RESUMES = "resumes"
     """The run waited because a turn of it was cut: saying anything takes that turn again, then what was said."""
 
@@ -124,7 +126,7 @@ class RunDesk:
         if turn is None:
             return None
         taken = await self._taken(turn.run)
-        if taken is Taken.PARKED:
+        if taken in {Taken.PARKED, Taken.HELD}:
             return taken
         await self._wake(turn.run, WordKind.RESUME if taken is Taken.RESUMES else WordKind.TURN, str(cause))
         return taken
@@ -291,6 +293,8 @@ class RunDesk:
             return Taken.NEXT
         if run.parked_until is not None:
             return Taken.PARKED
+        if run.asks.startswith(f"{BUDGET_ASK}:"):
+            return Taken.HELD
         turn = await self._store.next_turn(run_id)
         return Taken.RESUMES if turn is not None and turn.state is TurnState.OPEN else Taken.ANSWER
 

@@ -15,7 +15,7 @@ from core.model.codec import Json
 from core.model.errors import BotError
 from core.model.work import Checkout, RunId, Usage
 from core.ports import Flow
-from core.runs.outcome import CUT_KINDS, WAITING_KINDS, Outcome, OutcomeKind, Published, WordKind
+from core.runs.outcome import AGAIN_KINDS, WAITING_KINDS, Outcome, OutcomeKind, Published, WordKind
 from core.runs.steps import RunSteps
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ class RunFlow:
             if caps > MOST_CAPS:
                 outcome = self._steps.worn_out(outcome, MOST_CAPS)
                 caps = 0
-            spent = outcome.usage if outcome.kind in CUT_KINDS | {OutcomeKind.CAPPED} else Usage()
+            spent = outcome.usage if outcome.kind in AGAIN_KINDS else Usage()
             if outcome.kind in WAITING_KINDS:
                 word, missed = await self._word(flow, run, number, outcome, missed=missed)
                 if word is WordKind.DISCARD:

@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.files import answer
-from core.model.chat import Button, Post, Style
-from core.model.work import Change, PullRequest, Run, RunState, Usage
+from core.model.chat import Button, Post, PostKey, Style
+from core.model.spend import Offer
+from core.model.work import Change, PullRequest, Run, RunId, RunState, Usage
 
 
 class OutcomeKind(StrEnum):
@@ -21,13 +22,17 @@ class OutcomeKind(StrEnum):
     """So many attempts of this turn were cut that it is not taken again without being asked for."""
     CAPPED = "capped"
     """The provider's usage cap is reached: the turn is taken again when it resets."""
+    OVER_BUDGET = "over budget"
+    """A budget is used up: the turn is taken again if an admin allows more."""
     FAILED = "failed"
     IDLE = "idle"
     """There was nothing to do: what woke the run had been taken up already."""
 
 
 CUT_KINDS = frozenset({OutcomeKind.CUT, OutcomeKind.QUARANTINED})
-WAITING_KINDS = CUT_KINDS | {OutcomeKind.ASKED, OutcomeKind.IDLE, OutcomeKind.CAPPED}
+AGAIN_KINDS = CUT_KINDS | {OutcomeKind.CAPPED, OutcomeKind.OVER_BUDGET}
+"""What is waited for decides whether the same turn is taken again."""
+WAITING_KINDS = AGAIN_KINDS | {OutcomeKind.ASKED, OutcomeKind.IDLE}
 """After these the run waits."""
 
 
@@ -58,6 +63,8 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     resets_at: datetime | None = None
     cuts: int = 0
+    offer: Offer | None = None
+    """When OVER_BUDGET, what may be allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,16 @@ class Published:
     def is_kept_back(self) -> bool:
         """Nothing could be published: what was done is in the checkout alone."""
         return bool(self.problem) and self.change is None
+
+
+BUDGET_ASK = "budget"
+"""Begins the key of a post that asks whether more may be spent."""
+
+
+def ask_key(run: RunId, kind: OutcomeKind, attempt: int) -> PostKey:
+    """Of the post that asks what a run waits for."""
+    word = "cut" if kind in CUT_KINDS else BUDGET_ASK if kind is OutcomeKind.OVER_BUDGET else "ask"
+    return PostKey(f"{word}:{run}:{attempt}")
 
 
 def end_state(outcome: Outcome, published: Published) -> RunState:

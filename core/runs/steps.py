@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import structlog
 
 from core.alerts import AlertKind, Alerts
+from core.budgets.charged import Charging, Free
 from core.files import bounded
 from core.meter import NoMeter
 from core.model.chat import Post, PostKey, Priority, SignKind
 from core.model.errors import AgentCapped, AgentUnready, BotError, CutTooOften, NotFound
 from core.model.events import TurnAsk, TurnEnd
+from core.model.spend import Account, Door
 from core.model.work import (
     Change,
     Checkout,
@@ -34,9 +35,9 @@ from core.runs.answer import UNBEGUN, UNPUBLISHED, final_post, kept, left_post, 
 from core.runs.cards import CutCards, asking, quarantined_words
 from core.runs.commits import commit_message, cut, pull_body
 from core.runs.live import Live, StoppedError, anchor_key
-from core.runs.outcome import CUT_KINDS, Outcome, OutcomeKind, Published, end_state, words
+from core.runs.outcome import Outcome, OutcomeKind, Published, ask_key, end_state, words
 from core.runs.progress import anchor_post
-from core.runs.turn import allow_inside, arguments, failed, is_asked_for
+from core.runs.turn import allow_inside, arguments, failed, is_asked_for, measure
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ class RunSteps:
     """For commits and pull requests, which are read by more people than the chat."""
     meter: Meter = field(default_factory=NoMeter)
     cut_cards: CutCards = field(default_factory=CutCards)
+    charging: Charging = field(default_factory=Free)
 
     # ----------------------------------------------------------------------------------------- steps
 
@@ -117,14 +119,18 @@ class RunSteps:
         stands = await self._checkout(run, await self.work_of(run))
         began = self.clock.now()
         here, is_resumed = replace(checkout, path=stands.path), attempts > 1
-        outcome = await self._take(run, turn, agent, here, is_retry=not is_first, is_resumed=is_resumed)
-        self._measure(run.agent, outcome, began)
+        outcome = await self.charging.take(
+            Account(run.id, here.project, turn.person, run.thread),
+            run.agent,
+            lambda door: self._take(run, turn, agent, here, door, is_retry=not is_first, is_resumed=is_resumed),
+        )
+        measure(self.meter, run.agent, outcome, self.clock.now() - began)
         return outcome
 
     async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> float:
         """Say what it waits for, each time it does; it waits from now on. The most seconds that it does so."""
         card = self.cut_cards.take(run_id) if outcome.kind is OutcomeKind.CUT else None
-        key = card or PostKey(f"{'cut' if outcome.kind in CUT_KINDS else 'ask'}:{run_id}:{attempt}")
+        key = card or ask_key(run_id, outcome.kind, attempt)
         now = self.clock.now()
         run = await self.store.park(run_id, now, key, outcome.resets_at)
         self.cut_cards.parked(run_id)
@@ -245,7 +251,15 @@ class RunSteps:
     # --------------------------------------------------------------------------------------- helpers
 
     async def _take(
-        self, run: Run, turn: Turn, agent: Agent, checkout: Checkout, *, is_retry: bool, is_resumed: bool
+        self,
+        run: Run,
+        turn: Turn,
+        agent: Agent,
+        checkout: Checkout,
+        door: Door | None,
+        *,
+        is_retry: bool,
+        is_resumed: bool,
     ) -> Outcome:
         self.signs.put(run.thread, run.message, SignKind.WORKING)
         work = await self.work_of(run)
@@ -260,6 +274,7 @@ class RunSteps:
             is_retry=is_retry,
             words=arguments(run, turn, work),
             seconds=self.turn_seconds,
+            door=door,
         )
         try:
             take = self.live.take
@@ -284,13 +299,6 @@ class RunSteps:
             result.subject,
             result.usage,
         )
-
-    def _measure(self, agent: str, outcome: Outcome, began: datetime) -> None:
-        seconds = (self.clock.now() - began).total_seconds()
-        self.meter.observe("turn_seconds", seconds, agent=agent, outcome=outcome.kind.value)
-        self.meter.count("tokens", outcome.usage.input_tokens, agent=agent, direction="in")
-        self.meter.count("tokens", outcome.usage.output_tokens, agent=agent, direction="out")
-        self.meter.count("cost_dollars", outcome.usage.cost or 0.0, agent=agent)
 
     async def _begin(self, run: Run, step: str, doing: str) -> None:
         """CutTooOften: restarts have cut this step again and again, so it may be what makes them."""

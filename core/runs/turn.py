@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from core.model.errors import BotError
 from core.model.work import Run, Turn, TurnState, Work
+from core.ports import Meter
 from core.runs.outcome import Outcome, OutcomeKind
 
 
@@ -15,6 +18,13 @@ async def allow_inside(title: str, detail: str) -> bool:  # noqa: ARG001 - the s
 def is_asked_for(turn: Turn) -> bool:
     """What the run began with, or is at; what was said meanwhile is not taken up by a run that ends."""
     return turn.number == 1 or turn.state is TurnState.OPEN
+
+
+def measure(meter: Meter, agent: str, outcome: Outcome, took: timedelta) -> None:
+    meter.observe("turn_seconds", took.total_seconds(), agent=agent, outcome=outcome.kind.value)
+    meter.count("tokens", outcome.usage.input_tokens, agent=agent, direction="in")
+    meter.count("tokens", outcome.usage.output_tokens, agent=agent, direction="out")
+    meter.count("cost_dollars", outcome.usage.cost or 0.0, agent=agent)
 
 
 def failed(turn: Turn, error: BotError) -> Outcome:

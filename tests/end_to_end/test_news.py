@@ -78,5 +78,8 @@ async def test_a_merge_on_github_is_told_once_over_a_kill(tmp_path: Path, platfo
             assert (first, again) == (202, [202] * 3)
             await until(scene, platform, MERGED)
             assert await bot.stop() == 0
-        [words] = said(scene, platform, MERGED)
+        words, *more = said(scene, platform, MERGED)
         assert "by grace. DEMO-1 is done." in words
+        # One that the kill met on its way to Telegram comes again, and says so.
+        assert len(more) <= (platform == "telegram")
+        assert all("♻️" in each for each in more)

@@ -47,7 +47,12 @@ class Meta:
 
     @property
     def is_published(self) -> bool:
-        return self.head == (self.remote or self.origin)
+        return self.head == self.published
+
+    @property
+    def published(self) -> str:
+        """The commit that the branch is known to be at, or begins from."""
+        return self.remote or self.origin
 
 
 def fingerprint(message: CommitMessage) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,11 @@ from weakref import WeakValueDictionary
 from adapters.git import Git, Identity, MergeConflictError, is_ancestor, merge_base, merge_trees
 from adapters.straight import NoCircuits
 from adapters.system import Ended
-from adapters.workspaces import guest, remotes
+from adapters.workspaces import guest, remotes, staged
 from adapters.workspaces.outside import Outside
 from adapters.workspaces.places import Meta, Place, check_run, fingerprint, place, remove_folder, translated
-from core.model.errors import WorkspaceError
+from core.model.errors import WorkspaceError, WorkspaceMoved
+from core.model.tree import Staged
 from core.model.work import Change, Checkout, FileChange, Project, ProjectKey, RunId
 from core.ports import Circuits, Clock, CommitMessage, Remote
 
@@ -65,10 +66,28 @@ class GitWorkspaces:
             start = await merge_base(git, seen.base_commit, seen.branch_commit)
             return _words(await git.run("diff", *DIFF, start, seen.branch_commit))
 
-    async def publish(self, checkout: Checkout, message: CommitMessage, remote: Remote) -> Change | None:
+    async def staged(self, checkout: Checkout) -> Staged:
         async with self._alone(checkout.project, checkout.run) as here:
             meta = await self._meta(here)
-            committed = await self._commit(here, meta, message)
+            return await staged.look(here.git, meta.published, await self._stage(here))
+
+    async def staged_diff(self, checkout: Checkout, tree: str, paths: Sequence[str]) -> str:
+        async with self._alone(checkout.project, checkout.run) as here:
+            meta = await self._meta(here)
+            return await staged.diff(here.git, meta.published, tree, paths)
+
+    async def publish(
+        self,
+        checkout: Checkout,
+        message: CommitMessage,
+        remote: Remote,
+        *,
+        tree: str = "",
+        without: Sequence[str] = (),
+    ) -> Change | None:
+        async with self._alone(checkout.project, checkout.run) as here:
+            meta = await self._meta(here)
+            committed = await self._commit(here, meta, message, tree, without)
             if committed.is_published:
                 return await self._change(here, committed) if committed.said == fingerprint(message) else None
             published = await self._push(here, committed, remote)
@@ -147,14 +166,31 @@ class GitWorkspaces:
         await asyncio.to_thread(here.write, meta)
         return meta
 
-    async def _commit(self, here: Place, meta: Meta, message: CommitMessage) -> Meta:
-        """The tree as it is, on top of the run's line. It is noted before it is pushed."""
+    async def _stage(self, here: Place) -> str:
+        """The tree as it is; git's name for it."""
         await asyncio.to_thread(guest.remove_nested_git, here.tree)
         await here.git.run("add", "--all")
-        tree = await here.git.ask("write-tree")
+        return await here.git.ask("write-tree")
+
+    async def _commit(
+        self, here: Place, meta: Meta, message: CommitMessage, wanted: str, without: Sequence[str]
+    ) -> Meta:
+        """The tree as it is, on top of the run's line. It is noted before it is pushed.
+
+        What is left out must not be in a commit below either: one that was not pushed is taken out of the line.
+        """
+        tree = await self._stage(here)
+        if wanted and tree != wanted:
+            raise WorkspaceMoved("The files of this run have changed meanwhile. Ask again.")
+        if without:
+            tree = await staged.without(here.git, meta.published, tree, without)
         if tree == meta.tree:
             return meta
-        head = await self._write_commit(here, tree, (meta.head,), message)
+        if without and tree == await here.git.ask("rev-parse", f"{meta.published}^{{tree}}"):
+            emptied = replace(meta, head=meta.published, tree=tree, said="")
+            await asyncio.to_thread(here.write, emptied)
+            return emptied
+        head = await self._write_commit(here, tree, (meta.published if without else meta.head,), message)
         committed = replace(meta, head=head, tree=tree, said=fingerprint(message))
         await asyncio.to_thread(here.write, committed)
         return committed

@@ -12,6 +12,7 @@ from core.commands.budget import ALLOW, BUDGET
 from core.commands.chats import APPROVE_CHAT, REFUSE_CHAT
 from core.commands.code import DIFF, MERGE, PR, PUBLISH
 from core.commands.digest import DIGEST
+from core.commands.guard import GUARD
 from core.commands.pairing import KEEP_OUT, LET_IN, PAIR
 from core.commands.people import GRANT, PEOPLE, REVOKE
 from core.commands.plain import FOLLOWUP, LEAVE
@@ -56,6 +57,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     FOLLOWUP,
     LEAVE,
     PUBLISH,
+    GUARD,
     AGAIN,
     ALLOW,
     LET_IN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
+from core.commands.guard import published_again
 from core.commands.here import run_by_id, work_named
 from core.commands.runs import parse_id
 from core.files import bounded
@@ -12,7 +13,7 @@ from core.model.people import Role
 from core.model.work import PullState, Run, RunState, Work
 from core.news import end_work, ended_key, ended_words
 from core.projects import parse_task_key
-from core.runs.answer import UNPUBLISHED, files, link, publish_button
+from core.runs.answer import link
 
 
 def parse_named(line: Line) -> str:
@@ -77,17 +78,7 @@ async def _open(work: Work, scene: Scene, desk: Desk) -> Reply:
 
 
 async def publish(ask: str, scene: Scene, desk: Desk) -> Reply:
-    run = await run_by_id(ask, scene, desk)
-    work = await desk.steps.work_of(run)
-    if not run.state.is_over or await _at_work(work, desk) is not None:
-        raise Conflict(f"`{work.branch}` is being worked on; publish when that is over.")
-    published = await desk.steps.publish_again(run, work)
-    if published.problem:
-        return say(f"{published.problem}\n\n{UNPUBLISHED}", (publish_button(run),))
-    if published.change is None:
-        return say(f"There is nothing left to publish on `{work.branch}`.")
-    row = (Button("Show diff", f"/diff {work.id}"), Button("Open pull request", f"/pr {work.id}", Style.PRIMARY))
-    return say(files(published.change), row)
+    return await published_again(await run_by_id(ask, scene, desk), desk)
 
 
 async def merge(ask: str, scene: Scene, desk: Desk) -> Reply | None:

@@ -122,6 +122,10 @@ class WorkspaceError(BotError):
     """git, the repository or the disk refused. The text names the cause and the next step."""
 
 
+class WorkspaceMoved(WorkspaceError):
+    """Other files are there than were looked at."""
+
+
 class ForgeError(BotError):
     """The forge refused: authentication, not found, permission, or it is down."""
 

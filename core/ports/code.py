@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from core.model.events import Readiness
+from core.model.tree import Staged
 from core.model.work import (
     Change,
     Checkout,
@@ -95,10 +96,25 @@ class Workspaces(Protocol):
     async def branch_diff(self, project: Project, branch: str, remote: Remote) -> str:
         """What a published branch changes against the base."""
 
-    async def publish(self, checkout: Checkout, message: CommitMessage, remote: Remote) -> Change | None:
+    async def staged(self, checkout: Checkout) -> Staged:
+        """What a publish would change on the branch now. WorkspaceError."""
+
+    async def staged_diff(self, checkout: Checkout, tree: str, paths: Sequence[str]) -> str:
+        """Of these paths, from what is published to `tree`, a tree of `staged`, as a unified diff."""
+
+    async def publish(
+        self,
+        checkout: Checkout,
+        message: CommitMessage,
+        remote: Remote,
+        *,
+        tree: str = "",
+        without: Sequence[str] = (),
+    ) -> Change | None:
         """Commit what changed and push the branch; None: nothing changed since the last publish of the branch.
 
-        Doing it twice is doing it once. WorkspaceError.
+        Doing it twice is doing it once. `tree`: this and nothing else; WorkspaceMoved when it is another by now.
+        `without`: these paths stay as they are published, and as they are in the checkout. WorkspaceError.
         """
 
     async def discard(self, run: RunId) -> None:

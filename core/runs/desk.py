@@ -17,10 +17,11 @@ from core.ports import Agent, Clock, Engine, FlowState, Store
 from core.posts import Posts
 from core.runs.cards import CutCards
 from core.runs.flow import RUN_FLOW, WORD
+from core.runs.held import Verdict
 from core.runs.live import Live, anchor_key
 from core.runs.outcome import BUDGET_ASK, WordKind
 from core.runs.progress import Progress, anchor_post
-from core.runs.steps import say_left
+from core.runs.turn import say_left
 
 log = structlog.get_logger()
 
@@ -194,6 +195,13 @@ class RunDesk:
         await self._wake(run_id, kind, f"decide:{run_id}:{len(changes)}")
         return run
 
+    async def rule(self, run_id: RunId, verdict: Verdict) -> None:
+        """About what the guard holds back of a run that waits. Conflict: that was settled, or shown anew, before."""
+        run = await self._must_find(run_id)
+        if run.state is not RunState.WAITING or not run.asks.rpartition(":")[2].startswith(verdict.hash):
+            raise Conflict("That was settled before, or the files have changed since; the newest post about it counts.")
+        await self._wake(run_id, WordKind.VERDICT, run.asks, hash=verdict.hash, verdict=verdict.kind, by=verdict.by)
+
     async def resume_all(self, room: ChatRef) -> int:
         """All runs of a chat that wait because they were cut; their number."""
         for run in await self._store.open_runs(room):
@@ -304,9 +312,9 @@ class RunDesk:
             raise NotFound("That run is not known any more.")
         return run
 
-    async def _wake(self, run: RunId, kind: WordKind, key: str) -> bool:
+    async def _wake(self, run: RunId, kind: WordKind, key: str, **facts: str) -> bool:
         try:
-            await self._engine.signal(run, WORD, {"kind": kind}, key)
+            await self._engine.signal(run, WORD, {"kind": kind, **facts}, key)
         except NotFound:
             return False
         return True

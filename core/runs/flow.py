@@ -15,6 +15,7 @@ from core.model.codec import Json
 from core.model.errors import BotError
 from core.model.work import Checkout, RunId, Usage
 from core.ports import Flow
+from core.runs.held import NO_VERDICT, Held, Verdict, VerdictKind, kept_back
 from core.runs.outcome import AGAIN_KINDS, WAITING_KINDS, Outcome, OutcomeKind, Published, WordKind
 from core.runs.steps import RunSteps
 
@@ -51,7 +52,7 @@ class RunFlow:
     async def _go(self, flow: Flow, run: RunId) -> None:
         checkout = await flow.step("prepare", Checkout, self._steps.prepare, run)
         number, caps, again, missed, is_over = 0, 0, False, False, False
-        spent = Usage()
+        spent, verdict = Usage(), NO_VERDICT
         while not is_over:
             number += 1
             outcome = await flow.step(f"turn-{number}", Outcome, self._steps.turn, run, checkout, again, number)
@@ -71,9 +72,56 @@ class RunFlow:
                     again = True
                     continue
                 outcome = self._steps.unanswered(outcome)
-            publish = self._steps.publish
-            published = await flow.step(f"publish-{number}", Published, publish, run, checkout, outcome, number)
+            published, verdict = await self._publish(flow, run, checkout, outcome, number, verdict)
+            if verdict.kind is VerdictKind.STOP:
+                outcome = replace(outcome, kind=OutcomeKind.STOPPED)
             is_over = await flow.step(f"finish-{number}", bool, self._steps.finish, run, outcome, published)
+
+    async def _publish(
+        self, flow: Flow, run: RunId, checkout: Checkout, outcome: Outcome, number: int, verdict: Verdict
+    ) -> tuple[Published, Verdict]:
+        """Until nothing that needs a person's yes is left without an answer. What was left out once stays out, as long
+        as it is the same; a run that was stopped or has failed asks nothing.
+        """
+        attempt, asked = f"{number}", 0
+        while True:
+            publish = self._steps.publish
+            published = await flow.step(
+                f"publish-{attempt}", Published, publish, run, checkout, outcome, attempt, verdict
+            )
+            held = published.held
+            if held is None or outcome.kind is not OutcomeKind.DONE:
+                return published, verdict
+            asked += 1
+            attempt = f"{number}-{asked}"
+            await flow.step(f"hold-{attempt}", bool, self._steps.guarded.hold, run, outcome, held, attempt)
+            verdict = await self._verdict(flow, run, attempt, held)
+            await flow.step(f"settle-{attempt}", bool, self._steps.guarded.settle, run, held, attempt, verdict)
+            if verdict.kind not in {VerdictKind.ALL, VerdictKind.EXPRESSLY, VerdictKind.WITHOUT}:
+                return replace(published, problem=kept_back(held, verdict)), verdict
+
+    async def _verdict(self, flow: Flow, run: RunId, attempt: str, held: Held) -> Verdict:
+        """What is decided, waited for as long as a person may take. What was said before it was asked and has been
+        taken up decides nothing; nor does an answer to another question.
+        """
+        looks = 0
+        while True:
+            word = await flow.wait(WORD, self._steps.answer_seconds)
+            if word is None:
+                return NO_VERDICT
+            facts = cast("dict[str, Json]", word)
+            match WordKind(str(facts["kind"])):
+                case WordKind.VERDICT if held.is_named(str(facts["hash"])):
+                    kind = VerdictKind(str(facts["verdict"]))
+                    return Verdict(kind, held.part if kind is VerdictKind.WITHOUT else held.hash, str(facts["by"]))
+                case WordKind.STOP:
+                    return Verdict(VerdictKind.STOP)
+                case WordKind.DISCARD:
+                    return Verdict(VerdictKind.DENY)
+                case WordKind.TURN:
+                    looks += 1
+                    if await flow.step(f"more-{attempt}-{looks}", bool, self._steps.guarded.has_more, run):
+                        return Verdict(VerdictKind.LATER)
 
     async def _word(
         self, flow: Flow, run: RunId, number: int, outcome: Outcome, *, missed: bool

@@ -10,6 +10,7 @@ from core.files import answer
 from core.model.chat import Button, Post, PostKey, Style
 from core.model.spend import Offer
 from core.model.work import Change, PullRequest, Run, RunId, RunState, Usage
+from core.runs.held import Held
 
 
 class OutcomeKind(StrEnum):
@@ -43,6 +44,8 @@ class WordKind(StrEnum):
     RESUME = "resume"
     DISCARD = "discard"
     STOP = "stop"
+    VERDICT = "verdict"
+    """About what the guard holds back."""
     NONE = "none"
     """Nobody said anything for as long as a person may take."""
 
@@ -69,16 +72,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`problem`: what the repository or the forge refused, in words for the person; empty when it went well."""
+    """`problem`: what the repository or the forge refused, in words for the person; empty when it went well.
+
+    `held`: the guard holds it back, and nothing was done. `left_out`: what stayed out of it, fit to be shown.
+    """
 
     change: Change | None = None
     pull: PullRequest | None = None
     problem: str = ""
+    held: Held | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_kept_back(self) -> bool:
         """Nothing could be published: what was done is in the checkout alone."""
         return bool(self.problem) and self.change is None
+
+    @property
+    def keeps(self) -> bool:
+        """The checkout holds what is nowhere else."""
+        return self.is_kept_back or bool(self.left_out)
 
 
 BUDGET_ASK = "budget"

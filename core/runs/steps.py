@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -11,9 +11,10 @@ import structlog
 from core.alerts import AlertKind, Alerts
 from core.budgets.charged import Charging, Free
 from core.files import bounded
+from core.guard import GuardPolicy
 from core.meter import NoMeter
 from core.model.chat import Post, PostKey, Priority, SignKind
-from core.model.errors import AgentCapped, AgentUnready, BotError, CutTooOften, NotFound
+from core.model.errors import AgentCapped, AgentUnready, BotError, CutTooOften
 from core.model.events import TurnAsk, TurnEnd
 from core.model.spend import Account, Door
 from core.model.work import (
@@ -31,13 +32,16 @@ from core.model.work import (
 )
 from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
-from core.runs.answer import UNBEGUN, UNPUBLISHED, final_post, kept, left_post, publish_button
+from core.runs.answer import UNBEGUN, UNPUBLISHED, final_post, kept, publish_button
 from core.runs.cards import CutCards, asking, quarantined_words
 from core.runs.commits import commit_message, cut, pull_body
+from core.runs.guarded import Guarded
+from core.runs.held import NO_VERDICT, Verdict, kept_back, left_words
+from core.runs.known import Known
 from core.runs.live import Live, StoppedError, anchor_key
 from core.runs.outcome import Outcome, OutcomeKind, Published, ask_key, end_state, words
 from core.runs.progress import anchor_post
-from core.runs.turn import allow_inside, arguments, failed, is_asked_for, measure
+from core.runs.turn import allow_inside, arguments, failed, is_asked_for, measure, say_left
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -49,7 +53,7 @@ LEAST_PARKED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class RunSteps:
+class RunSteps(Known):
     """`on_end` is called when lanes have become free."""
 
     store: Store
@@ -72,6 +76,13 @@ class RunSteps:
     meter: Meter = field(default_factory=NoMeter)
     cut_cards: CutCards = field(default_factory=CutCards)
     charging: Charging = field(default_factory=Free)
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+    @property
+    def guarded(self) -> Guarded:
+        """How anything is published."""
+        needs = (self.store, self.posts, self.workspaces, self.live, self.clock, self.on_end)
+        return Guarded(*needs, self.guard, self.redact)
 
     # ----------------------------------------------------------------------------------------- steps
 
@@ -163,30 +174,36 @@ class RunSteps:
         hours = self.answer_seconds / 3600
         return replace(outcome, kind=OutcomeKind.STOPPED, answer=f"Nobody answered for {hours:g} hours.")
 
-    async def publish(self, run_id: RunId, checkout: Checkout, outcome: Outcome, attempt: int) -> Published:
-        """Commit and push what changed, and open the pull request when the agent is done."""
+    async def publish(
+        self, run_id: RunId, checkout: Checkout, outcome: Outcome, attempt: str, verdict: Verdict = NO_VERDICT
+    ) -> Published:
+        """Commit and push what changed and is allowed, and open the pull request when the agent is done."""
         run = await self._run(run_id)
         try:
             await self._begin(run, f"publish-{attempt}", "published what it did")
         except CutTooOften as error:
             return Published(problem=str(error))
-        return await self._publish(run, checkout, outcome)
+        return await self._publish(run, checkout, outcome, verdict)
 
-    async def _publish(self, run: Run, checkout: Checkout, outcome: Outcome) -> Published:
+    async def _publish(self, run: Run, checkout: Checkout, outcome: Outcome, verdict: Verdict) -> Published:
         work = await self.work_of(run)
         change: Change | None = None
+        left: tuple[str, ...] = ()
         try:
             project = await self._project(work)
             forge = self.forge(project)
             remote = forge.remote(project)
             message = replace(commit_message(run, work, outcome, self.redact), email=remote.email)
-            change = await self.workspaces.publish(checkout, message, remote)
+            passed = await self.guarded.publish(checkout, message, remote, verdict)
+            change, left = passed.change, passed.left_out
+            if passed.held is not None:
+                return Published(None, work.pull, kept_back(passed.held, NO_VERDICT), passed.held)
             if change is None or outcome.kind is not OutcomeKind.DONE or work.pull is not None:
-                return Published(change, work.pull)
+                return Published(change, work.pull, left_out=left)
             pull = await self.open_pull(work, project, run)
         except BotError as error:
-            return Published(change, work.pull, str(error))
-        return Published(change, pull)
+            return Published(change, work.pull, str(error), left_out=left)
+        return Published(change, pull, left_out=left)
 
     async def finish(self, run_id: RunId, outcome: Outcome, published: Published) -> bool:
         """Say how the turn ended. True: the run is over; False: something was said meanwhile, and is next."""
@@ -203,7 +220,7 @@ class RunSteps:
         error = words(outcome, published) if state is RunState.FAILED else ""
         if not await self.store.end_run(run_id, state, self.clock.now(), error):
             return False
-        await self._after_end(run_id, keep=published.is_kept_back)
+        await self._after_end(run_id, keep=published.keeps)
         return True
 
     async def fail(self, run_id: RunId, error: str) -> bool:
@@ -228,11 +245,11 @@ class RunSteps:
         await self._after_end(run_id)
         return True
 
-    async def publish_again(self, run: Run, work: Work) -> Published:
+    async def publish_again(self, run: Run, work: Work, verdict: Verdict = NO_VERDICT) -> Published:
         """What a run could not publish, from the checkout that was kept for it; the pull request is another's ask."""
         checkout = await self._checkout(run, work)
-        published = await self._publish(run, checkout, Outcome(OutcomeKind.STOPPED))
-        if not published.problem:
+        published = await self._publish(run, checkout, Outcome(OutcomeKind.STOPPED), verdict)
+        if not (published.problem or published.keeps):
             await self.workspaces.discard(run.id)
         return published
 
@@ -332,7 +349,7 @@ class RunSteps:
             self.clock.now(),
             said=outcome.answer,
             by=by,
-            left="\n\n".join(part for part in (published.problem, left) if part),
+            left="\n\n".join(part for part in (published.problem, left, left_words(published.left_out)) if part),
             change=published.change,
             pull=published.pull,
             usage=outcome.usage,
@@ -362,37 +379,3 @@ class RunSteps:
     def _progress(self, run: Run) -> None:
         post = anchor_post(run, self.live.progress(run.id), self.clock.now())
         self.posts.progress(anchor_key(run.id), run.thread.room, post)
-
-    async def _run(self, run_id: RunId) -> Run:
-        run = await self.store.run(run_id)
-        if run is None:
-            raise NotFound(f"There is no run {run_id}.")
-        return run
-
-    async def work_of(self, run: Run) -> Work:
-        work = await self.store.work(run.work)
-        if work is None:
-            raise NotFound(f"The work of run {run.id} is gone.")
-        return work
-
-    async def _project(self, work: Work) -> Project:
-        project = await self.store.project(work.project)
-        if project is None:
-            raise NotFound(f"There is no project {work.project} any more; /projects lists them.")
-        return project
-
-    def forge(self, project: Project) -> Forge:
-        forge = self.forges.get(project.repo.forge)
-        if forge is None:
-            raise NotFound(
-                f"{project.key} lives on `{project.repo.forge}`, which is not configured. "
-                f"Add the section `{project.repo.forge}` to the configuration and say it again."
-            )
-        return forge
-
-
-async def say_left(posts: Posts, run: Run, turns: Sequence[Turn]) -> None:
-    """What was said to a run that ends now, and will not be taken up. The first turn is what the run was for."""
-    left = [turn for turn in turns if turn.number > 1]
-    if left:
-        await posts.say(PostKey(f"left:{run.id}"), run.thread, left_post(left))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from core.model.chat import PostKey
 from core.model.errors import BotError
 from core.model.work import Run, Turn, TurnState, Work
 from core.ports import Meter
+from core.posts import Posts
+from core.runs.answer import left_post
 from core.runs.outcome import Outcome, OutcomeKind
 
 
@@ -36,3 +40,10 @@ def arguments(run: Run, turn: Turn, work: Work) -> tuple[str, ...]:
     if turn.number > 1 or work.task is None or not run.title.startswith(f"{work.task} "):
         return tuple(turn.text.split())
     return tuple(turn.text.partition("\n\n")[2].split())
+
+
+async def say_left(posts: Posts, run: Run, turns: Sequence[Turn]) -> None:
+    """What was said to a run that ends now, and will not be taken up. The first turn is what the run was for."""
+    left = [turn for turn in turns if turn.number > 1]
+    if left:
+        await posts.say(PostKey(f"left:{run.id}"), run.thread, left_post(left))

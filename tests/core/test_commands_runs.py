@@ -535,7 +535,7 @@ async def test_a_cut_that_is_stopped(bot: WholeBot) -> None:
 # ----------------------------------------------------------------------------------- what goes wrong
 
 
-async def refuse_to_publish(*_: object) -> None:
+async def refuse_to_publish(*_: object, **__: object) -> None:
     raise WorkspaceError("The branch is protected.")
 
 
@@ -559,7 +559,7 @@ async def test_what_cannot_be_published_is_kept_and_published_again(bot: WholeBo
     assert "The push was refused" in bot.platform.posts[-1].text
     bot.workspaces.fault = None
     bot.forge.fault = ForgeError("unseen: no pull request is asked for")
-    publish, bot.workspaces.publish = bot.workspaces.publish, refuse_to_publish  # type: ignore[method-assign, assignment]
+    publish, bot.workspaces.publish = bot.workspaces.publish, refuse_to_publish  # type: ignore[method-assign]
     await bot.platform.press("Publish again")
     await bot.quiet()
     again = bot.platform.posts[-1]

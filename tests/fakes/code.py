@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from core.model.errors import BotError, ForgeError
+from core.model.errors import BotError, ForgeError, WorkspaceMoved
+from core.model.tree import PathChange, Staged
 from core.model.work import Change, Checkout, FileChange, Project, PullRequest, PullState, RepoRef, RunId
 from core.ports import CommitMessage, PullDraft, Remote
 
@@ -87,15 +89,37 @@ class FakeWorkspaces:
     async def branch_diff(self, project: Project, branch: str, remote: Remote) -> str:
         return _diff(self.branches.get(branch, {}))
 
-    async def publish(self, checkout: Checkout, message: CommitMessage, remote: Remote) -> Change | None:
+    async def staged(self, checkout: Checkout) -> Staged:
         if self.fault is not None:
             raise self.fault
+        changes = (PathChange(path, size=len(text), added=text, blob=text) for path, text in self.changes.items())
+        return Staged(str(sorted(self.changes.items())), tuple(changes))
+
+    async def staged_diff(self, checkout: Checkout, tree: str, paths: Sequence[str]) -> str:
+        return _diff({path: text for path, text in self.changes.items() if path in paths})
+
+    async def publish(
+        self,
+        checkout: Checkout,
+        message: CommitMessage,
+        remote: Remote,
+        *,
+        tree: str = "",
+        without: Sequence[str] = (),
+    ) -> Change | None:
+        if self.fault is not None:
+            raise self.fault
+        if tree not in {"", (await self.staged(checkout)).tree}:
+            raise WorkspaceMoved("The files of this run have changed meanwhile. Ask again.")
+        kept = {path: self.changes.pop(path) for path in without}
         if not self.changes:
+            self.changes.update(kept)
             return None
         self.messages.append(message)
         files = self.branches.setdefault(checkout.branch, {})
         files.update(self.changes)
         self.changes.clear()
+        self.changes.update(kept)
         shown = tuple(FileChange(path, len(text.splitlines()), 0) for path, text in files.items())
         return Change("c" * 40, checkout.branch, checkout.base, shown)
 

@@ -20,11 +20,24 @@ from bot.health import Health, beat
 from bot.http import serve
 from bot.loop import run as run_loop
 from bot.scheduler import tick
+from core.budgets.budgets import Budgets
 from core.commands import Desk
 from core.inbox import Inbox
 from core.model.errors import ChatError, SandboxError, SecretsLocked
 from core.owners import Owners
-from core.ports import ChatPlatform, Clock, Closing, Engine, FlowFunction, NewsSource, Sandbox, Store, Tracer, Webhooked
+from core.ports import (
+    ChatPlatform,
+    Clock,
+    Closing,
+    Engine,
+    FlowFunction,
+    Gateway,
+    NewsSource,
+    Sandbox,
+    Store,
+    Tracer,
+    Webhooked,
+)
 from core.posts import Posts
 from core.runs.live import Live
 from core.runs.restarts import Restarts
@@ -64,6 +77,8 @@ class App:
     restarts: Restarts
     tidying: Tidying
     tracer: Tracer
+    gateway: Gateway
+    budgets: Budgets
     vault: Vault
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
@@ -73,10 +88,13 @@ class App:
         try:
             await self._end_leftovers()
             await self._open_vault()
+            await self.budgets.open()
+            await self.gateway.open()
             await self.inbox.remind()
             await self.restarts.take_stock()
             return await self._run(main)
         finally:
+            await self.gateway.close()
             await self.signs.close()
             for platform in self.platforms.values():
                 await platform.close()

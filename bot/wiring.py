@@ -10,6 +10,7 @@ from adapters.agents.sessions import SessionFolder
 from adapters.chat import PLATFORMS, PlatformTools
 from adapters.engine import DbosEngine
 from adapters.forges import FORGES, ForgeTools, LocalConfig
+from adapters.gateway import LlmGateway, upstreams_of, without_keys
 from adapters.metrics import Tally
 from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
@@ -28,6 +29,8 @@ from bot.tables import command_words
 from core.alerts import Alerts
 from core.authority import Listed, Lists, Role, Roles
 from core.authority.gate import Authority
+from core.budgets.budgets import Budgets
+from core.budgets.charged import Charged
 from core.circuits import AllCircuits
 from core.commands import Desk
 from core.conversation import Conversation
@@ -89,11 +92,14 @@ def build(  # each may be replaced by a test or by the demo
     tracer: Tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
     forges = _forges(config, ForgeTools(config.data, store, circuits, tracer))
-    agents = _agents(config, sandbox, circuits)
     tally = Tally()
     alerts = Alerts(clock, tally)
     posts = Posts(store, chats, clock, redact, QuietHours(store, clock, config.time_zone), tally)
     posts.watched_by(alerts, tracer)
+    budgets = Budgets(store, posts, clock, config.budgets.rules(), config.time_zone)
+    reach = upstreams_of(config.agents, config.gateway)
+    gateway = LlmGateway(config.data, reach, budgets, circuits, tally, redact, config.gateway)
+    agents = _agents(config, sandbox, circuits)
     live = Live(posts, clock, Streams(chats, clock, redact), redact)
     signs = Signs(chats)
     workspaces = GitWorkspaces(config.data, clock, circuits)
@@ -127,6 +133,7 @@ def build(  # each may be replaced by a test or by the demo
         redact=redact,
         meter=tally,
         cut_cards=cards,
+        charging=Charged(gateway, budgets),
     )
     restarts = Restarts(store, posts, chats, agents, cards, clock, config.time_zone)
     digests = Digests(store, engine, posts, clock)
@@ -147,6 +154,7 @@ def build(  # each may be replaced by a test or by the demo
         zone=config.time_zone,
         language=config.language,
         troubles=circuits.troubles,
+        budgets=budgets,
     )
     conversation = Conversation(desk, Authority(roles, store, clock), signs)
     posts.when_opened(conversation.opened)
@@ -172,6 +180,8 @@ def build(  # each may be replaced by a test or by the demo
         watch=watch,
         restarts=restarts,
         tracer=tracer,
+        gateway=gateway,
+        budgets=budgets,
         vault=Vault(store, keys_of(config), redact, clock.now),
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
@@ -222,7 +232,8 @@ def _sources(config: Config) -> list[NewsSource]:
 def _agents(config: Config, sandbox: Sandbox, circuits: Circuits) -> dict[str, Agent]:
     tools = AgentTools(sandbox, config.data / SESSIONS, circuits)
     kinds = {name: AGENTS[str(getattr(section, "type"))] for name, section in config.agents.items()}  # noqa: B009
-    agents = {name: kinds[name].build(name, section, tools) for name, section in config.agents.items()}
+    keyless = {name: without_keys(section) for name, section in config.agents.items()}
+    agents = {name: kinds[name].build(name, section, tools) for name, section in keyless.items()}
     if isinstance(sandbox, NoSandbox):
         return {name: BarredAgent(agent, NO_SANDBOX) for name, agent in agents.items()}
     return agents

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.gateway.build import upstreams_of, without_keys
 from adapters.gateway.config import GatewayConfig
 from adapters.gateway.gateway import LlmGateway
 from adapters.gateway.upstreams import Api, Upstream, upstream
 
-__all__ = ["Api", "GatewayConfig", "LlmGateway", "Upstream", "upstream"]
+__all__ = ["Api", "GatewayConfig", "LlmGateway", "Upstream", "upstream", "upstreams_of", "without_keys"]

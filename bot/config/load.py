@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,8 @@ class _Check:
             http=own.http,
             log=own.log,
             tracing=own.tracing,
+            gateway=own.gateway,
+            budgets=own.budgets,
             vault=own.secrets,
             language=own.language,
             time_zone=own.time_zone,
@@ -243,6 +246,11 @@ class _Check:
                 each = self._secret(each, (*path, key))  # noqa: PLW2901 - one value in two forms
             elif isinstance(shape, type) and issubclass(shape, BaseModel) and isinstance(each, dict):
                 each = self._filled(shape, each, (*path, key))  # noqa: PLW2901
+            elif isinstance(each, dict) and (inner := _entries(shape)) is not None:
+                each = {  # noqa: PLW2901
+                    name: self._filled(inner, entry, (*path, key, name)) if isinstance(entry, dict) else entry
+                    for name, entry in each.items()
+                }
             filled[key] = each
         return filled
 
@@ -315,6 +323,13 @@ def members(text: str) -> dict[str, str]:
     if not isinstance(read, dict) or not all(isinstance(each, str) for each in read.values()):
         raise ConfigError('what is kept there must be a JSON object of words, such as {"token": "…"}')
     return read
+
+
+def _entries(shape: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation
+    """The model of each entry, where the shape is a mapping from names to sections."""
+    last = typing.get_args(shape)[-1:]
+    is_model = bool(last) and isinstance(last[0], type) and issubclass(last[0], BaseModel)
+    return last[0] if is_model else None
 
 
 def parse_person(text: str, platforms: list[str]) -> Allowed:

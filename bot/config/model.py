@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from adapters.gateway.config import GatewayConfig
 from adapters.sandbox.config import SandboxConfig, as_section
+from bot.config.budgets import BudgetsSection
 from core.model.strength import weakness
 from core.zones import is_zone
 
@@ -119,6 +121,8 @@ class Own(_Section):
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
     tracing: TracingConfig = TracingConfig()
+    gateway: GatewayConfig = GatewayConfig()
+    budgets: BudgetsSection = BudgetsSection()
     secrets: SecretsConfig = SecretsConfig()
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
@@ -163,6 +167,8 @@ class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)
     tracing: TracingConfig = field(default_factory=TracingConfig)
+    gateway: GatewayConfig = field(default_factory=GatewayConfig)
+    budgets: BudgetsSection = field(default_factory=BudgetsSection)
     vault: SecretsConfig = field(default_factory=SecretsConfig)
     """As `secrets` in the file; `key_file` is always set where no key is given."""
     language: str = "en"
@@ -175,7 +181,7 @@ class Config:
 
     def secrets(self) -> tuple[str, ...]:
         """Every live secret that is configured, for the redactor."""
-        sections = (self.http, *self.platforms.values(), *self.forges.values(), *self.agents.values())
+        sections = (self.http, *self.platforms.values(), *self.forges.values(), *self.agents.values(), self.gateway)
         found = [secret for section in sections for secret in _secrets_in(section)]
         found += [each.strip() for each in self.vault.key.get_secret_value().split(",")]
         password = urlsplit(self.database_url).password if self.database_url else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.store import DatabaseStore
@@ -72,6 +73,8 @@ class WholeBot:
 
     others: Sequence[ChatPlatform] = ()
     owners: Sequence[Listed] = ()
+    people: Mapping[Role, Sequence[Listed]] = {}
+    """Of the configuration, beside those of the fake platform."""
     chats: Sequence[Listed] = ()
     """Approved by the configuration, beside `group`."""
 
@@ -137,6 +140,9 @@ class WholeBot:
                 Role.VIEWER: [Listed("fake", "", "viewer")],
             },
             [Listed("fake", "", "group"), *self.chats],
+        )
+        lists = replace(
+            lists, people={role: [*each, *self.people.get(role, ())] for role, each in lists.people.items()}
         )
         roles = Roles(lists, self.store, platforms)
         self.desk = Desk(

@@ -1,4 +1,4 @@
-"""Forty canaries, thirteen categories, eight encodings: what a scripted evil agent lets out, and what is blacked out."""
+"""Forty canaries, thirteen categories, eight encodings: what a scripted evil agent lets out."""
 
 from __future__ import annotations
 

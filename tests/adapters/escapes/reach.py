@@ -124,12 +124,23 @@ ENVIRONMENT = {
     "strings in every file of the processes": "grep -a -s -h $PREFIX /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -v '^[A-Z]*='; grep -a -h $PREFIX /proc/$VICTIM/environ",
 }
 
+READY = "while [ ! -e ready ]; do sleep 0.05; done"
+"""What lives on has left its group by then; else it would end with it on any machine."""
+
 PERSISTENCE = {
-    "a daemon": '(setsid bash -c "exec -a $MARK sleep 600" > /dev/null 2>&1 < /dev/null &); sleep 0.3',
-    "forked twice": "#py\nif not os.fork():\n    os.setsid()\n    if not os.fork():\n        os.dup2(os.open('/dev/null', 2), 1)\n        os.dup2(1, 2)\n        os.execvp('sleep', [os.environ['MARK'], '600'])\n    os._exit(0)",
+    "a daemon": f'(setsid bash -c "touch ready; exec -a $MARK sleep 600" > /dev/null 2>&1 < /dev/null &); {READY}',
+    "forked twice": (
+        "#py\nimport time\nif not os.fork():\n    os.setsid()\n    if not os.fork():\n"
+        "        os.dup2(os.open('/dev/null', 2), 1)\n        os.dup2(1, 2)\n        open('ready', 'w').close()\n"
+        "        os.execvp('sleep', [os.environ['MARK'], '600'])\n    os._exit(0)\n"
+        "while not os.path.exists('ready'):\n    time.sleep(0.05)"
+    ),
     "deaf to hanging up": 'nohup bash -c "exec -a $MARK sleep 600" > /dev/null 2>&1 &',
     "disowned": 'bash -c "exec -a $MARK sleep 600" > /dev/null 2>&1 & disown',
-    "deaf to every signal": "(trap '' HUP INT QUIT TERM; setsid bash -c \"trap '' HUP INT QUIT TERM; exec -a $MARK sleep 600\" > /dev/null 2>&1 &); sleep 0.3",
+    "deaf to every signal": (
+        "(trap '' HUP INT QUIT TERM; setsid bash -c \"trap '' HUP INT QUIT TERM; touch ready; exec -a $MARK sleep 600\""
+        f" > /dev/null 2>&1 &); {READY}"
+    ),
     "the schedule of the system": "echo '* * * * * root id' > /etc/cron.d/x && echo $WON; crontab -l 2>/dev/null; [ -w /var/spool/cron ] && echo $WON",
     "a unit of the system": "mkdir -p /etc/systemd/system && touch /etc/systemd/system/x.service && echo $WON",
     "a shell's start": "touch /etc/profile.d/x.sh && echo $WON; [ -w /etc/bash.bashrc ] && echo $WON",

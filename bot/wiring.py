@@ -39,6 +39,7 @@ from core.inbox import Inbox
 from core.model.work import RepoRef
 from core.news import News
 from core.owners import Owners
+from core.pasted import Pastes
 from core.ports import (
     Agent,
     ChatPlatform,
@@ -88,6 +89,7 @@ def build(  # each may be replaced by a test or by the demo
     redact = redactor or Redactor(config.secrets())
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
+    vault = Vault(store, keys_of(config), redact, clock.now)
     circuits = AllCircuits(clock)
     tracer: Tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
@@ -154,11 +156,17 @@ def build(  # each may be replaced by a test or by the demo
         zone=config.time_zone,
         language=config.language,
         troubles=circuits.troubles,
+<<<<<<< /tmp/tree/bot/wiring.py
+        secrets=vault,
+=======
         budgets=budgets,
+>>>>>>> /tmp/m.theirs
     )
-    conversation = Conversation(desk, Authority(roles, store, clock), signs)
+    pastes = Pastes(vault, redact.find, chats, posts)
+    conversation = Conversation(desk, Authority(roles, store, clock), signs, pastes)
     posts.when_opened(conversation.opened)
     inbox = Inbox(store, clock, conversation.hear, conversation.set_aside, tally, alerts, tracer)
+    inbox.clean_by(pastes.clean)
     inbox.when_news(News(store, posts, forges, clock).learn)
     least_room = config.limits.free_mb * 1_000_000
     watch = Watch(alerts, circuits, store, lambda: free_bytes(config.data), clock, least_room)
@@ -180,9 +188,13 @@ def build(  # each may be replaced by a test or by the demo
         watch=watch,
         restarts=restarts,
         tracer=tracer,
+<<<<<<< /tmp/tree/bot/wiring.py
+        vault=vault,
+=======
         gateway=gateway,
         budgets=budgets,
         vault=Vault(store, keys_of(config), redact, clock.now),
+>>>>>>> /tmp/m.theirs
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 

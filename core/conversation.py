@@ -30,6 +30,7 @@ from core.model.chat import (
 from core.model.codec import Json, from_json, to_json
 from core.model.errors import BadAsk, BotError, StoreError
 from core.model.people import HeardChat, Standing
+from core.pasted import Pastes, has_mask
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -40,11 +41,20 @@ UNOPENED = "😵 I could not begin that; the owner's log says why. Say it again 
 class Conversation:
     """`hear` may be called again with the same event after a crash: every effect is named by the event's cause."""
 
-    def __init__(self, desk: Desk, authority: Authority, signs: Signs) -> None:
-        self._desk, self._authority, self._signs = desk, authority, signs
+    def __init__(self, desk: Desk, authority: Authority, signs: Signs, pastes: Pastes | None = None) -> None:
+        self._desk, self._authority, self._signs, self._pastes = desk, authority, signs, pastes
 
     async def hear(self, event: ChatEvent) -> None:
         """Answer one event. A BotError is told; anything else is for the inbox to try again."""
+        if isinstance(event, Said) and has_mask(event.text) and self._pastes is not None:
+            if await self._authority.knows(event):
+                await self._pastes.heard(event)
+            await self._weigh(event)
+            await self._pastes.done(event)
+        else:
+            await self._weigh(event)
+
+    async def _weigh(self, event: ChatEvent) -> None:
         verdict = await self._authority.authorise(event)
         if isinstance(event, Pressed):
             is_told = verdict.decision is Decision.TELL and verdict.said is None and verdict.why is not Why.OUT_OF_DATE

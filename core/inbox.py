@@ -14,6 +14,7 @@ from core.meter import NoMeter
 from core.model.chat import Cause, ChatEvent, Delivery
 from core.model.errors import StoreError
 from core.model.forge import PullNews
+from core.model.secrets import Cleaned
 from core.ports import Arrival, Clock, Inboxes, Meter, Source, Take, Tracer
 from core.tracing import NoTracer, trace_of
 
@@ -32,6 +33,8 @@ Event = ChatEvent | PullNews
 
 Hear = Callable[[ChatEvent], Awaitable[None]]
 Learn = Callable[[PullNews], Awaitable[None]]
+Clean = Callable[[Source, Delivery, Event], Awaitable[Cleaned]]
+"""Makes of a delivery what may be stored."""
 SetAside = Callable[[ChatEvent, str], Awaitable[None]]
 """Tells the person; given the id under which the delivery is kept."""
 
@@ -72,6 +75,7 @@ class Inbox:
         self._alerts, self._tracer = alerts or Alerts(clock), tracer or NoTracer()
         self._hear, self._set_aside = hear, set_aside
         self._learn: Learn = _not_interested
+        self._clean: Clean = _as_it_is
         self._lanes: dict[str, deque[_Item]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._quiet = asyncio.Event()
@@ -81,9 +85,14 @@ class Inbox:
         """Who hears what forges tell. Before anything is taken from them."""
         self._learn = learn
 
+    def clean_by(self, clean: Clean) -> None:
+        """What looks through each delivery before it is stored. Before anything is taken."""
+        self._clean = clean
+
     def take_for(self, platform: Source) -> Take:
         async def take(deliveries: Sequence[Delivery], cursor: str | None = None) -> None:
-            items = [each for each in (_read(platform, delivery) for delivery in deliveries) if each is not None]
+            read = [await self._read(platform, delivery) for delivery in deliveries]
+            items = [each for each in read if each is not None]
             arrivals = [arrival for arrival, _ in items]
             fresh = await self._store.accept(arrivals, platform.name, cursor)
             self._meter.count("deliveries_taken", len(fresh), platform=platform.name)
@@ -93,6 +102,18 @@ class Inbox:
                     self._enqueue(_Item(arrival.key, event))
 
         return take
+
+    async def _read(self, platform: Source, delivery: Delivery) -> tuple[Arrival, Event] | None:
+        """Whoever reads it again, from the database, reads the same."""
+        event = platform.read(delivery.raw)
+        if event is None:
+            return None
+        cleaned = await self._clean(platform, delivery, event)
+        if cleaned.delivery is not delivery:
+            event = platform.read(cleaned.delivery.raw)
+            if event is None:
+                return None
+        return Arrival(str(event.cause), cleaned.delivery, cleaned.sealed), event
 
     async def cursor(self, platform: str) -> str | None:
         return await self._store.cursor(platform)
@@ -213,8 +234,5 @@ def _aside_words(key: str, error: str) -> str:
     )
 
 
-def _read(platform: Source, delivery: Delivery) -> tuple[Arrival, Event] | None:
-    event = platform.read(delivery.raw)
-    if event is None:
-        return None
-    return Arrival(str(event.cause), delivery), event
+async def _as_it_is(_source: Source, delivery: Delivery, _event: Event) -> Cleaned:
+    return Cleaned(delivery)

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.secrets import Redactor
+from adapters.secrets.keys import GivenKeys, new_key
+from adapters.secrets.vault import Vault
 from adapters.store import DatabaseStore
 from core.alerts import Alerts
 from core.authority import Listed, Lists, Role, Roles
@@ -22,6 +25,7 @@ from core.inbox import Inbox
 from core.model.chat import Person, ThreadRef
 from core.model.work import Run
 from core.news import News
+from core.pasted import Pastes
 from core.ports import Agent, ChatPlatform
 from core.posts import Posts
 from core.projects import ProjectDesk
@@ -91,6 +95,8 @@ class WholeBot:
         self.rules = Rules()
         self._most_at_once = most_at_once
         self._tasks: list[asyncio.Task[None]] = []
+        self.redactor = Redactor()
+        self.vault = Vault(store, GivenKeys(new_key()), self.redactor, self.clock.now)
         self._build()
 
     def _build(self) -> None:
@@ -159,14 +165,18 @@ class WholeBot:
             roles,
             platforms,
             budgets=self.budgets,
+            secrets=self.vault,
         )
         self.authority = Authority(roles, self.store, self.clock)
-        self.conversation = Conversation(self.desk, self.authority, self.signs)
+        pastes = Pastes(self.vault, self.redactor.find, platforms, self.posts)
+        self.conversation = Conversation(self.desk, self.authority, self.signs, pastes)
         self.posts.when_opened(self.conversation.opened)
         self.inbox = Inbox(self.store, self.clock, self.conversation.hear, self.conversation.set_aside)
+        self.inbox.clean_by(pastes.clean)
         self.inbox.when_news(News(self.store, self.posts, forges, self.clock).learn)
 
     async def start(self) -> None:
+        await self.vault.open()
         await self.budgets.open()
         await self.restarts.take_stock()
         await self.engine.launch({RUN_FLOW: RunFlow(self.steps), DIGEST_FLOW: self.digests.flow})

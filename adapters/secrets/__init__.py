@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.secrets.redactor import BLACK, MIN_LENGTH, Redactor
+from adapters.secrets.redactor import MIN_LENGTH, Redactor
+from adapters.secrets.shapes import BLACK
 
 __all__ = ["BLACK", "MIN_LENGTH", "Redactor"]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.store.database import Transaction
+from adapters.store.sealing import put
 from adapters.store.tables.columns import clean, pack, to_micros
 from adapters.store.tables.values import outgoing_of
 from core.model.chat import Button, ButtonToken, Post
@@ -127,6 +128,9 @@ async def _accept(asks: list[Ask], tx: Transaction, now: datetime, doubtful: set
     for ask in asks:
         if ask.arrivals:
             ask.result = _claim([each.key for each in ask.arrivals], fresh)
+            for each in ask.arrivals:
+                if each.sealed is not None and each.key in ask.result:
+                    await put(tx, each.sealed)
     cursors = dict(ask.cursor for ask in asks if ask.cursor)
     await tx.run_many(_CURSOR, list(cursors.items()))
 

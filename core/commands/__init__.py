@@ -18,6 +18,7 @@ from core.commands.people import GRANT, PEOPLE, REVOKE
 from core.commands.plain import FOLLOWUP, LEAVE
 from core.commands.projects import CREATE_PROJECT, LINK, PROJECTS, UNLINK
 from core.commands.runs import ANSWER, CANCEL, DISCARD, HISTORY, NEW, RESUME, STATUS
+from core.commands.secrets import SECRET
 from core.commands.settings import SETTINGS
 from core.commands.tasks import CREATE_TASK, EXECUTE, TASKS
 from core.commands.welcome import HELP, START
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     NEW,
     DIGEST,
     SETTINGS,
+    SECRET,
     PEOPLE,
     PAIR,
     GRANT,

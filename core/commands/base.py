@@ -13,7 +13,7 @@ from core.digests import Digests
 from core.model.chat import Cause, Mention, Person, Post, ThreadRef
 from core.model.people import Role
 from core.model.work import ChatSettings, Link, ProjectKey
-from core.ports import Agent, Clock, Forge, Store, Workspaces
+from core.ports import Agent, Clock, Forge, Secrets, Store, Workspaces
 from core.posts import Posts
 from core.projects import ProjectDesk
 from core.runs.desk import RunDesk
@@ -102,6 +102,7 @@ class Desk:
     roles: Roles
     platforms: Mapping[str, object]
     """By name; what is asked of them is in optional protocols."""
+    secrets: Secrets
     new_code: Callable[[], str] = new_code
     zone: str = "UTC"
     language: str = "en"

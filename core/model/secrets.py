@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.model.chat import Person
+from core.model.chat import Delivery, Person
 from core.model.work import ProjectKey
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -45,3 +45,11 @@ class Sealed:
     key: str
     made_at: datetime
     used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A delivery as it may be stored, and what is to be stored with it."""
+
+    delivery: Delivery
+    sealed: Sealed | None = None

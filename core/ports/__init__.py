@@ -10,6 +10,7 @@ from core.ports.chat import (
     Advising,
     ChatPlatform,
     CommandWord,
+    Deleting,
     Filing,
     HttpAnswer,
     Naming,
@@ -54,7 +55,7 @@ from core.ports.store import (
 )
 from core.ports.streams import Doing, Streaming, View
 from core.ports.watch import Circuit, Circuits, Forgetting, Lives, Tracer
-from core.ports.world import Clock, Meter, Redact
+from core.ports.world import Clock, Find, Meter, Redact
 
 __all__ = [
     "Access",
@@ -74,10 +75,12 @@ __all__ = [
     "CommandWatch",
     "CommandWord",
     "CommitMessage",
+    "Deleting",
     "DigestPlans",
     "Doing",
     "Engine",
     "Filing",
+    "Find",
     "Flow",
     "FlowFunction",
     "FlowState",

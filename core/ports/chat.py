@@ -126,6 +126,14 @@ class Reaching(Protocol):
 
 
 @runtime_checkable
+class Deleting(Protocol):
+    """A platform on which the bot can take away what a person said."""
+
+    async def delete(self, thread: ThreadRef, message: str) -> None:
+        """By the platform's own id; what is gone already is no error. ChatError: it may not, or not here."""
+
+
+@runtime_checkable
 class Filing(Protocol):
     """A platform that takes files: `post` sends one, its key ends in FILE, `find` finds it. FileRefused: not this."""
 

@@ -20,6 +20,9 @@ class Secrets(Protocol):
     async def forget(self, ref: SecretRef) -> bool:
         """False: there was none. What is forgotten stays black in this life of the bot."""
 
+    async def move(self, old: SecretRef, ref: SecretRef) -> bool:
+        """Under another name. False: there is none under the old one."""
+
     async def kept(self, scope: str) -> Sequence[Sealed]:
         """What stands in this scope, by name."""
 

@@ -21,6 +21,7 @@ from core.model.chat import (
     ThreadRef,
 )
 from core.model.codec import Json
+from core.model.secrets import Sealed
 from core.model.work import (
     ChatSettings,
     DigestPlan,
@@ -85,6 +86,8 @@ class Arrival:
 
     key: str
     delivery: Delivery
+    sealed: Sealed | None = None
+    """A secret that was said in it, to be kept if the arrival is new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Meter(Protocol):
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measurement among many: its distribution is told. Returns at once."""
 
+
+Find = Callable[[str], Sequence[str]]
+"""Every secret in a text, live or of a known shape, as it stands there."""
 
 Redact = Callable[[str], str]
 """The same text with every live secret blacked out."""

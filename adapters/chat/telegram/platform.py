@@ -59,7 +59,7 @@ log = structlog.get_logger()
 
 
 class Telegram:
-    """Fulfils ChatPlatform, Signing, Streaming, Filing, Reaching and Webhooked."""
+    """Fulfils ChatPlatform, Signing, Streaming, Filing, Reaching, Deleting and Webhooked."""
 
     takes_files = True
 
@@ -253,6 +253,19 @@ class Telegram:
     async def direct(self, person: str) -> ThreadRef:
         """A private chat bears the id of the person; the Bot API lets no bot write first where they never met."""
         return ThreadRef(self.name, self.tenant, person)
+
+    async def delete(self, thread: ThreadRef, message: str) -> None:
+        """In a private chat any message up to two days old; in a group the bot must be an administrator who may."""
+        fields = {"chat_id": self._moved.get(thread.chat, _number(thread.chat)), "message_id": int(message)}
+        try:
+            await self._request.call("deleteMessage", fields, seconds=SEND_SECONDS)
+        except TROUBLE as error:
+            trouble = refusals.sending_error(error)
+            if isinstance(error, Refused) and "message to delete not found" in error.description.lower():
+                return
+        else:
+            return
+        raise trouble
 
     async def _send(  # JSON
         self, method: str, chat: str, fields: dict[str, Any], file: File | None = None

@@ -13,6 +13,7 @@ from tortoise.queryset import QuerySet
 
 from adapters.store.database import Transaction
 from adapters.store.parts.part import Part, found, one, upsert
+from adapters.store.sealing import put
 from adapters.store.tables.columns import clean
 from adapters.store.tables.secrets import SecretRow, sealed_of
 from core.model.secrets import Sealed, SecretRef
@@ -86,20 +87,8 @@ class SecretPart(Part):
         return await self._writer.write(job)
 
 
-async def put(tx: Transaction, sealed: Sealed) -> bool:
-    """Also in the transaction of others. False: its key is not the current one."""
-    if await _current(tx) != sealed.key:
-        return False
-    ref = SecretRef(clean(sealed.ref.scope), clean(sealed.ref.name))
-    columns = {"words": sealed.words, "key": sealed.key, "made_at": sealed.made_at, "used_at": sealed.used_at}
-    await upsert(tx, SecretRow, columns, scope=ref.scope, name=ref.name)
-    return True
-
-
 async def _current(tx: Transaction) -> str:
-    """Nobody exchanges it until the transaction is over."""
-    query = SecretRow.filter(**_CURRENT)
-    row = await one(tx, query if tx.db.capabilities.dialect == "sqlite" else query.select_for_update())
+    row = await one(tx, SecretRow.filter(**_CURRENT))
     return row.key if row else ""
 
 

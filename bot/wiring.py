@@ -156,11 +156,8 @@ def build(  # each may be replaced by a test or by the demo
         zone=config.time_zone,
         language=config.language,
         troubles=circuits.troubles,
-<<<<<<< /tmp/tree/bot/wiring.py
-        secrets=vault,
-=======
         budgets=budgets,
->>>>>>> /tmp/m.theirs
+        secrets=vault,
     )
     pastes = Pastes(vault, redact.find, chats, posts)
     conversation = Conversation(desk, Authority(roles, store, clock), signs, pastes)
@@ -188,13 +185,9 @@ def build(  # each may be replaced by a test or by the demo
         watch=watch,
         restarts=restarts,
         tracer=tracer,
-<<<<<<< /tmp/tree/bot/wiring.py
-        vault=vault,
-=======
         gateway=gateway,
         budgets=budgets,
-        vault=Vault(store, keys_of(config), redact, clock.now),
->>>>>>> /tmp/m.theirs
+        vault=vault,
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 

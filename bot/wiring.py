@@ -136,6 +136,7 @@ def build(  # each may be replaced by a test or by the demo
         meter=tally,
         cut_cards=cards,
         charging=Charged(gateway, budgets),
+        guard=config.guard.policy,
     )
     restarts = Restarts(store, posts, chats, agents, cards, clock, config.time_zone)
     digests = Digests(store, engine, posts, clock)

@@ -126,6 +126,7 @@ class _Check:
             access=access,
             default_agent=own.default_agent,
             limits=own.limits,
+            guard=own.guard,
             http=own.http,
             log=own.log,
             tracing=own.tracing,

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from adapters.gateway.config import GatewayConfig
 from adapters.sandbox.config import SandboxConfig, as_section
 from bot.config.budgets import BudgetsSection
+from bot.config.guard import GuardConfig
 from core.model.strength import weakness
 from core.zones import is_zone
 
@@ -118,6 +119,7 @@ class Own(_Section):
     access: AccessSection = AccessSection()
     default_agent: str = ""
     limits: Limits = Limits()
+    guard: GuardConfig = GuardConfig()
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
     tracing: TracingConfig = TracingConfig()
@@ -164,6 +166,7 @@ class Config:
     access: Access = Access()
     default_agent: str = ""
     limits: Limits = field(default_factory=Limits)
+    guard: GuardConfig = field(default_factory=GuardConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)
     tracing: TracingConfig = field(default_factory=TracingConfig)

@@ -38,6 +38,7 @@ def config(room: Room, hub: Hub, agents: dict[str, Any]) -> dict[str, Any]:
         "github": hub.section,
         "agents": agents,
         "http": {"port": room.port},
+        "guard": {"executables": "allow"},
     }
 
 

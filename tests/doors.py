@@ -19,8 +19,11 @@ from adapters.chat.telegram import inbound as telegram_inbound
 from adapters.chat.telegram.poller import delivery
 from adapters.store import DatabaseStore
 from core.authority import Listed, Role
-from core.model.chat import ChatEvent, Person
+from core.authority.verdict import Decision, Verdict, Why
+from core.commands import parse
+from core.model.chat import Cause, ChatEvent, Halted, Person, Pressed, Said, ThreadRef
 from core.model.people import Profile
+from core.model.work import ProjectKey, Run, RunId, Turn, Work, WorkId
 from tests.databases import sqlite_store
 from tests.fakes.platform import FakePlatform, ShownPost
 from tests.whole import WholeBot
@@ -79,6 +82,15 @@ class DoorBot(WholeBot):
     async def bring(self, platform: str, body: Body) -> None:
         await (self.slack if platform == "slack" else self.telegram).bring(body)
 
+    async def queue_turn(self, cause: Cause, user: str, text: str) -> None:
+        """Of somebody on Slack; its run never begins."""
+        run, thread = RunId(f"queued-{number()}"), ThreadRef("slack", TEAM, "C0QUEUED", cause)
+        person = slack_person(user)
+        work = Work(WorkId(run), ProjectKey("DEMO"), f"task/{run}", thread)
+        await self.store.start_run(
+            Run(run, work.id, thread, "nobody", person, text, self.clock.now()), work, Turn(run, 1, cause, text, person)
+        )
+
     def posts_in(self, platform: str, chat: str) -> list[ShownPost]:
         door = self.slack if platform == "slack" else self.telegram
         return [each for each in door.posts if each.ref.thread.chat == chat]
@@ -95,6 +107,35 @@ async def door_bot(folder: Path, people: Mapping[Role, Sequence[Listed]] | None 
             await bot.crash()
 
 
+def open_gate(bot: WholeBot) -> None:
+    """Take the guard away: whatever the readers hand on is done, whoever asks."""
+
+    async def allow(event: object) -> Verdict:
+        match event:
+            case Said():
+                said = event
+            case Pressed():
+                button = await bot.store.button(event.token)
+                assert button is not None
+                said = Said(event.cause, event.thread, event.person, button.says)
+            case _:
+                assert isinstance(event, Halted)
+                said = Said(event.cause, event.thread, event.person, "/cancel")
+        ask = None if said.corrects else parse(said.text)
+        return Verdict(Decision.HEAR, Why.ROLE, Role.OWNER, Role.OWNER, said=said, ask=ask)
+
+    object.__setattr__(bot.authority, "authorise", allow)
+
+
+def shut_gate(bot: WholeBot) -> None:
+    """Nothing is allowed, whoever asks."""
+
+    async def deny(_event: object) -> Verdict:
+        return Verdict(Decision.DROP, Why.UNKNOWN_KIND)
+
+    object.__setattr__(bot.authority, "authorise", deny)
+
+
 def recording(platform: str, name: str) -> Body:
     path = Path(__file__).parent / "recordings" / platform / f"{name}.json"
     found: Body = json.loads(path.read_text(encoding="utf-8"))
@@ -102,6 +143,14 @@ def recording(platform: str, name: str) -> Body:
 
 
 # ----------------------------------------------------------------------------------------------- slack
+
+
+def slack_person(user: str, team: str = TEAM) -> Person:
+    return Person("slack", team, user)
+
+
+def slack_cause(channel: str, ts: str) -> Cause:
+    return Cause(f"slack:{TEAM}:{channel}:{ts}")
 
 
 def slack_event(event: Body, **fields: Any) -> Body:
@@ -158,6 +207,10 @@ def slack_edit(user: str, channel: str, text: str, ts: str, *, editor: str = "",
 
 
 # -------------------------------------------------------------------------------------------- telegram
+
+
+def telegram_person(user: int) -> Person:
+    return Person("telegram", "", str(user))
 
 
 def telegram_said(user: int, chat: int, text: str, **fields: Any) -> Body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,8 @@ from bot.config.tables import Kind, Tables
 from core.model.errors import ConfigError
 
 DEFAULT_PATH = Path("config.yaml")
+ID = re.compile(r"-?[A-Za-z0-9_.:-]+")
+"""Of a person or a chat. Never `*`: nobody is everybody."""
 KEY_FILE = "patchbay.key"
 AWS, FROM = "aws:", "from"
 
@@ -126,6 +129,7 @@ class _Check:
             access=access,
             default_agent=own.default_agent,
             limits=own.limits,
+            approvals=own.approvals,
             guard=own.guard,
             http=own.http,
             log=own.log,
@@ -342,6 +346,6 @@ def parse_person(text: str, platforms: list[str]) -> Allowed:
     if platform not in platforms:
         raise ValueError(f'no platform "{platform}"; {did_you_mean(platform, platforms)}')
     tenant, _, user = rest.rpartition("/")
-    if not user or not user.isascii() or user.startswith("@") or any(each.isspace() for each in rest):
+    if not ID.fullmatch(user) or any(each.isspace() for each in rest):
         raise ValueError(f'"{text}" must end in an id: names can be changed and taken by others')
     return Allowed(platform, tenant, user)

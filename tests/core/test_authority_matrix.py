@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,13 +17,12 @@ from pathlib import Path
 import pytest
 
 from core.authority import Listed, Role
-from core.authority.gate import Authority
-from core.authority.verdict import Decision, Verdict, Why
-from core.model.chat import Button, Cause, ChatRef, Halted, Person, Post, PostKey, Pressed, Said, ThreadRef
+from core.authority.verdict import Decision, Why
+from core.model.chat import Button, Cause, ChatRef, Person, Post, PostKey, ThreadRef
 from core.model.people import EVERYWHERE, Grant, HeardChat, Scope, Standing, in_chat, in_project
 from core.model.work import Link, ProjectKey, Run, RunId, Turn, Work, WorkId
 from tests import doors
-from tests.doors import AWAY, BOT, TEAM, DoorBot, door_bot
+from tests.doors import AWAY, BOT, TEAM, DoorBot, door_bot, open_gate, shut_gate
 
 ROLES = ("stranger", "viewer", "reviewer", "developer", "admin", "owner")
 RANK = {role: rank for rank, role in enumerate(ROLES)}
@@ -370,11 +369,11 @@ class Played:
     done: int
 
 
-async def play(folder: Path, some: Sequence[Cell], authorise: object = None) -> Played:
+async def play(folder: Path, some: Sequence[Cell], gate: Callable[[DoorBot], None] | None = None) -> Played:
     """All at once; what each left behind is looked at when nothing moves any more."""
     async with door_bot(folder, listed(some)) as bot:
-        if authorise is not None:
-            object.__setattr__(bot.authority, "authorise", authorise)
+        if gate is not None:
+            gate(bot)
         setup = bot.platform.thread
         for key, name, thread in (("DEMO", "Demo", setup), ("SITE", "Site", replace(setup, chat="other"))):
             project, _ = await bot.desk.projects.create(
@@ -420,31 +419,8 @@ async def test_every_cell_is_as_the_table_says(tmp_path: Path) -> None:
 async def test_without_the_gate_the_matrix_is_red(tmp_path: Path) -> None:
     """The guard off: what is not dropped by the readers is done, whoever asks."""
     some = [cell for kind, cell in cells() if cell.number % 5 == 0 and cell.command != "run"]
-    gate: list[Authority] = []
 
-    async def allow(event: object) -> Verdict:
-        if isinstance(event, Said):
-            said = event
-        elif isinstance(event, Halted):
-            said = Said(event.cause, event.thread, event.person, "/cancel")
-        else:
-            assert isinstance(event, Pressed)
-            button = await gate[0]._store.button(event.token)
-            said = Said(event.cause, event.thread, event.person, button.says if button else "/help")
-        from core.commands import parse  # noqa: PLC0415 - as the gate does
-
-        ask = None if said.corrects else parse(said.text)
-        return Verdict(Decision.HEAR, Why.ROLE, Role.OWNER, Role.OWNER, said=said, ask=ask)
-
-    init = Authority.__init__
-
-    def remembered(self: Authority, *given: object) -> None:
-        init(self, *given)  # type: ignore[arg-type]
-        gate.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Authority, "__init__", remembered)
-        played = await play(tmp_path, some, allow)
+    played = await play(tmp_path, some, open_gate)
 
     told(f"without the gate {len(played.wrong_allows)} of {len(some)} cells are wrong")
     assert len(played.wrong_allows) >= 200
@@ -456,10 +432,7 @@ async def test_nothing_is_done_but_through_the_gate(tmp_path: Path) -> None:
     """The gate shut: no command, no run, no link, no post, whatever comes in, even of owners."""
     some = [cell for _, cell in cells() if cell.is_allowed]
 
-    async def deny(_event: object) -> Verdict:
-        return Verdict(Decision.DROP, Why.UNKNOWN_KIND)
-
-    played = await play(tmp_path, some, deny)
+    played = await play(tmp_path, some, shut_gate)
 
     told(f"{len(played.wrong_denies)} of {len(some)} allowed cells do nothing while the gate is shut")
     assert len(played.wrong_denies) == len(some)

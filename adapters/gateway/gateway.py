@@ -20,6 +20,7 @@ from aiohttp import web
 
 from adapters.gateway.config import GatewayConfig
 from adapters.gateway.connections import HEAD_SECONDS, MOST_CONNECTIONS, Connections
+from adapters.gateway.inside import variables
 from adapters.gateway.network import Resolve, session_to, system_resolve
 from adapters.gateway.relay import Relay
 from adapters.gateway.sockets import SUFFIX, socket_folder, sweep
@@ -77,7 +78,8 @@ class LlmGateway:
             await self.open()
         assert self._folder is not None
         path = self._folder / f"{secrets.token_hex(8)}{SUFFIX}"
-        door = Door(str(path), secrets.token_urlsafe(TOKEN_BYTES), tuple(each.name for each in upstreams))
+        token, names = secrets.token_urlsafe(TOKEN_BYTES), tuple(each.name for each in upstreams)
+        door = Door(str(path), token, names, variables(upstreams, token))
         turn = GatewayTurn(account, door.token, upstreams, self._relay, self._config)
         server = web.Server(
             turn.handle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -184,8 +185,10 @@ class Door:
     """How one turn reaches its models: HTTP on a unix socket of its own, with a token that dies with it.
 
     `upstreams`: what can be reached through it; a path may begin with one's name, and goes to the first else.
+    `variables`: what a program reads that knows only addresses, for where the socket is forwarded to it.
     """
 
     socket: str
     token: str = field(repr=False)
     upstreams: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)

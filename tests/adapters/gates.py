@@ -35,7 +35,7 @@ def account(run: str = "") -> Account:
 
 
 def asking(api: str, *, stream: bool = True, **more: Any) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Do it."}], **more}
+    body: dict[str, Any] = {"model": "claude-sonnet-5-5", "messages": [{"role": "user", "content": "Do it."}], **more}
     return {**body, "stream": stream, **({"max_tokens": 100} if api == "anthropic" else {})}
 
 

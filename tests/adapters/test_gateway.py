@@ -102,7 +102,7 @@ async def test_the_built_in_loop_goes_by_its_door_and_needs_no_key(gate: Gate, a
     """What its own configuration holds is no key any more, and its own address leads nowhere."""
     entry = {} if api == "ollama" else {"api_key": "placeholder"}
     config = AGENTS[api].config.model_validate(
-        {"type": api, "model": "claude-sonnet-4-5", "base_url": "http://127.0.0.1:9", **entry}
+        {"type": api, "model": "claude-sonnet-5-5", "base_url": "http://127.0.0.1:9", **entry}
     )
     agent = AGENTS[api].build(AGENT, config, AgentTools(PassThrough(), tmp_path / "sessions"))
     mine = [each for each in gate.upstreams() if each.api == api]

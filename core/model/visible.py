@@ -35,6 +35,12 @@ _UNSEEN = re.compile(
     r"|\x1b[ -/]*[0-~]?"
     f"|[{_HIDDEN}]"
 )
+_MARK = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u06d6-\u06dc\u0e34-\u0e3a\u0e47-\u0e4e"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
+_FLOOD = re.compile(f"([{_MARK}]{{8}})[{_MARK}]+")
+"""More than any language puts on one letter; a tower of them covers the lines around it."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?|\u2028|\u2029")
 
@@ -42,6 +48,8 @@ _LINE_END = re.compile("\r\n?|\u2028|\u2029")
 def visible(text: str) -> str:
     """Without what cannot be seen. Every line ends in one newline, and half a surrogate pair is U+FFFD."""
     text = _LINE_END.sub("\n", text)
+    if not text.isascii():
+        text = _FLOOD.sub(r"\1", text)
     if _SUSPECT.search(text):
         text = _UNSEEN.sub(r"\g<kept>", text)
     return _SURROGATE.sub("\ufffd", text)

@@ -142,13 +142,17 @@ def _is_live(shown: Shown) -> bool:
 
 
 def _markdown(text: str) -> str:
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - imported when used; rich's own reader
     from rich.console import Console  # noqa: PLC0415 - imported when used
     from rich.markdown import Markdown  # noqa: PLC0415 - imported when used
 
+    shown = Markdown(text, hyperlinks=False)
+    # As it is made, it would leave out what looks like HTML, be it `Vec<String>`.
+    shown.parsed = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).parse(text)
     page = io.StringIO()
     width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
     console = Console(file=page, force_terminal=True, width=width, color_system="standard")
-    console.print(Markdown(text, hyperlinks=False))
+    console.print(shown)
     return page.getvalue().rstrip("\n")
 
 

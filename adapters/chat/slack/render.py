@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.chat.slack.inbound import LINK_PREFIX
-from adapters.chat.slack.words import defuse, plain
+from adapters.chat.slack.words import addressed, defuse, plain
 from core.model.chat import Button, Post, Style
 from core.model.fences import Fence, after, at_margin
 from core.model.visible import visible
@@ -59,7 +59,7 @@ def fit(text: str) -> str:
 
 def split(post: Post) -> Sequence[Post]:
     """At paragraphs, else at lines, else anywhere but inside a character; a fence that is cut is opened again."""
-    text = visible(post.text)
+    text = addressed(post.text)
     if _weight(text) <= MESSAGE_CHARACTERS:
         return [post]
     pieces = _pieces(at_margin(text))

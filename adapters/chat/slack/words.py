@@ -10,8 +10,10 @@ https://docs.slack.dev/reference/block-kit/blocks/markdown-block and …/messagi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from core.model.fences import Fence, after
+from core.model.hosts import hidden_host
 from core.model.visible import visible
 
 JOINER = "\u2060"
@@ -30,17 +32,33 @@ _PATH = re.compile(r"(?<![^\s(*])(?<!\]\()[\w./\\~+-](?:[\w./\\~+*-]{0,200}[\w/]
 _EMPHATIC = re.compile(r"/[*_]{1,3}[\w/.]|\w_{1,3}(?:/|\.\w)")
 """A path such as `src/__init__.py`, to Markdown bold in its middle."""
 
+_LINK = re.compile(
+    r"\[(?P<words>(?:\\.|[^\[\]\\]|\[[^\[\]]{0,200}\]){1,500})\]"
+    r"\([ \t]{0,9}<?(?P<url>https?://(?:[^\s<>()]|\([^\s()]{0,200}\)){1,2000})>?(?:[ \t]+[^()\n]{0,500})?\)",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"^([ \t>]*)\[(?=[^\[\]\n]{1,999}\]:)")
+
 _LESS = re.compile(r"(?<!\\)(\\*+)<")
 _SPAN = re.compile(r"(?<!`)(`{1,8})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
 
 
 def defuse(markdown: str) -> str:
     """Markdown for a `markdown` block. Doing it twice is doing it once."""
+    return _each(addressed(markdown), _in_code, _escape)
+
+
+def addressed(markdown: str) -> str:
+    """What can be seen, with the host beside a link whose words name another. Doing it twice is doing it once."""
+    return _each(visible(markdown), lambda code: code, _with_hosts)
+
+
+def _each(markdown: str, in_code: Callable[[str], str], in_prose: Callable[[str], str]) -> str:
     fence: Fence | None = None
     lines = []
-    for line in visible(markdown).split("\n"):
+    for line in markdown.split("\n"):
         was, fence = fence, after(fence, line)
-        lines.append(_in_code(line) if was or fence else _in_prose(line))
+        lines.append(in_code(line) if was or fence else _of_spans(line, in_code, in_prose))
     return "\n".join(lines)
 
 
@@ -60,12 +78,23 @@ def _beside(link: re.Match[str]) -> str:
     return address if label in {"", address} else f"{label} {address}"
 
 
-def _in_prose(line: str) -> str:
+def _of_spans(line: str, in_code: Callable[[str], str], in_prose: Callable[[str], str]) -> str:
     parts, end = [], 0
     for span in _SPAN.finditer(line):
-        parts += [_escape(line[end : span.start()]), _in_code(span[0])]
+        parts += [in_prose(line[end : span.start()]), in_code(span[0])]
         end = span.end()
-    return "".join([*parts, _escape(line[end:])])
+    return "".join([*parts, in_prose(line[end:])])
+
+
+def _with_hosts(prose: str) -> str:
+    """A link's address that stands elsewhere (`[1]: https://…`) is shown as it is written, and so is who uses it."""
+    return _LINK.sub(_with_host, _REFERENCE.sub(r"\1\\[", prose))
+
+
+def _with_host(link: re.Match[str]) -> str:
+    host = hidden_host(link["words"], link["url"])
+    is_told = not host or link.string.startswith(f" ({host})", link.end())
+    return link[0] if is_told else f"{link[0]} ({host})"
 
 
 def _escape(prose: str) -> str:

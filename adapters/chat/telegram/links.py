@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from telegramify_markdown import MessageEntity
 
+from core.model.hosts import hidden_host
+
 LOCAL = re.compile(r"https?://[\w-]+(?::\d{1,5})?(?:/[^\s<>]*)?")
 
 
@@ -24,18 +26,27 @@ def is_web(url: str) -> bool:
 
 
 def addressed(text: str, found: Sequence[MessageEntity]) -> tuple[str, list[MessageEntity]]:
-    """With the address in words behind a link to this machine, such as `http://localhost:3000`, which is no link."""
+    """With the address in words behind a link to this machine, such as `http://localhost:3000`, which is no link; and
+    with the host behind one whose words name another.
+    """
     marks, wide = list(found), text.encode("utf-16-le")
     for link in sorted(found, key=lambda each: each.offset, reverse=True):
         url, end = link.url or "", link.offset + link.length
         label = wide[link.offset * 2 : end * 2].decode("utf-16-le")
-        is_local = link.type == "text_link" and not is_web(url) and LOCAL.fullmatch(url) is not None
-        if not is_local or label in {url, url.partition("//")[2]}:
+        told = _told(label, url) if link.type == "text_link" else ""
+        if not told:
             continue
-        words = f" ({url})".encode("utf-16-le")
+        words = f" ({told})".encode("utf-16-le")
         wide = wide[: end * 2] + words + wide[end * 2 :]
         marks = [_moved(each, end, len(words) // 2) for each in marks]
     return wide.decode("utf-16-le"), marks
+
+
+def _told(label: str, url: str) -> str:
+    if is_web(url):
+        return hidden_host(label, url)
+    is_said = LOCAL.fullmatch(url) is None or label in {url, url.partition("//")[2]}
+    return "" if is_said else url
 
 
 def _moved(mark: MessageEntity, at: int, by: int) -> MessageEntity:

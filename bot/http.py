@@ -150,6 +150,8 @@ async def _body(request: web.Request, seconds: float) -> bytes:
         answer = web.HTTPRequestTimeout(text="the body did not come in time\n")
         answer.force_close()
         raise answer from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise web.HTTPBadRequest(text="the body is not whole\n") from None
 
 
 @web.middleware

@@ -48,6 +48,8 @@ class GithubWebhook:
             raise ValueError("a webhook without a secret is open to anybody")
         self._secret = secret.encode()
         self._take: Take | None = None
+        self._reading = asyncio.Lock()
+        """One at a time: a thread that reads a mebibyte of JSON holds up all others."""
 
     def open(self, take: Take) -> None:
         self._take = take
@@ -65,7 +67,8 @@ class GithubWebhook:
         given = [value for name, value in headers.items() if name.lower() == SIGNATURE]
         if len(given) != 1 or not self._is_signed(given[0], body):
             return HttpAnswer(401, b"bad signature\n")
-        raw = await asyncio.to_thread(_canonical, found.get("x-github-event", ""), body)
+        async with self._reading:
+            raw = await asyncio.to_thread(_canonical, found.get("x-github-event", ""), body)
         if raw is None:
             return HttpAnswer(400, b"not a delivery of GitHub; set the content type of the webhook to JSON\n")
         if self._take is None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from bot import connections, loop
 from bot.config import HttpConfig
@@ -99,6 +100,37 @@ async def test_every_answer_says_that_it_is_no_page_and_not_who_we_are(sent: byt
     assert "Server" not in headers
     assert b"inside" not in answer
     assert b"aiohttp" not in answer
+
+
+CHUNKED = b"POST /hooks/test HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("bad", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdefgh\r\n", b"f" * 20 + b"\r\n", b"\0\r\n"])
+async def test_a_body_that_goes_wrong_on_its_way_is_the_senders_fault(bad: bytes) -> None:
+    async with serve(HttpConfig(port=0), [Hook()], body_seconds=0.5) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(CHUNKED + b"3\r\nabc\r\n")
+        await writer.drain()
+        assert status(await say(door, asking("/healthz"))) == 200  # what was sent is being read by now
+        writer.write(bad)
+        async with asyncio.timeout(SECONDS):
+            answer = await reader.read(1_000)
+        writer.close()
+
+    assert status(answer) in {400, 408}
+
+
+async def test_who_leaves_within_a_body_is_no_fault_of_ours() -> None:
+    with capture_logs() as told:
+        async with serve(HttpConfig(port=0), [Hook()]) as door:
+            _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(CHUNKED + b"3\r\nabc\r\n")
+            await writer.drain()
+            assert status(await say(door, asking("/healthz"))) == 200
+            writer.transport.abort()
+            assert status(await say(door, asking("/healthz"))) == 200
+
+    assert [each for each in told if each["log_level"] == "error"] == []
 
 
 # ------------------------------------------------------------------------------------------------ how many

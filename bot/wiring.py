@@ -27,6 +27,7 @@ from bot.late import LateEngine
 from bot.secrets_cli import keys_of
 from bot.tables import command_words
 from core.alerts import Alerts
+from core.approvals.desk import ApprovalDesk
 from core.authority import Listed, Lists, Role, Roles
 from core.authority.gate import Authority
 from core.budgets.budgets import Budgets
@@ -117,6 +118,18 @@ def build(  # each may be replaced by a test or by the demo
         default_agent=config.default_agent,
         cut_cards=cards,
     )
+    approvals = ApprovalDesk(
+        store,
+        posts,
+        live,
+        clock,
+        config.approvals.policy(),
+        chats,
+        free=runs.free,
+        redact=redact,
+        zone=config.time_zone,
+        seconds=(config.approvals.hours or config.limits.answer_hours) * 3600,
+    )
     steps = RunSteps(
         store,
         posts,
@@ -136,6 +149,7 @@ def build(  # each may be replaced by a test or by the demo
         meter=tally,
         cut_cards=cards,
         charging=Charged(gateway, budgets),
+        approvals=approvals,
         guard=config.guard.policy,
     )
     restarts = Restarts(store, posts, chats, agents, cards, clock, config.time_zone)
@@ -154,6 +168,7 @@ def build(  # each may be replaced by a test or by the demo
         clock=clock,
         roles=roles,
         platforms=chats,
+        approvals=approvals,
         zone=config.time_zone,
         language=config.language,
         troubles=circuits.troubles,

@@ -13,6 +13,9 @@ from adapters.secrets.keys import GivenKeys, new_key
 from adapters.secrets.vault import Vault
 from adapters.store import DatabaseStore
 from core.alerts import Alerts
+from core.approvals.defaults import DEFAULTS
+from core.approvals.desk import ApprovalDesk
+from core.approvals.policy import Policy
 from core.authority import Listed, Lists, Role, Roles
 from core.authority.gate import Authority
 from core.budgets.budgets import Budgets
@@ -81,6 +84,7 @@ class WholeBot:
     """Of the configuration, beside those of the fake platform."""
     chats: Sequence[Listed] = ()
     """Approved by the configuration, beside `group`."""
+    policy = Policy(DEFAULTS)
 
     def __init__(self, store: DatabaseStore, *, agents: Sequence[Agent] = (), most_at_once: int = 8) -> None:
         self.store = store
@@ -118,6 +122,17 @@ class WholeBot:
             cut_cards=self.cut_cards,
         )
         forges = {self.forge.name: self.forge}
+        self.approvals = ApprovalDesk(
+            self.store,
+            self.posts,
+            self.live,
+            self.clock,
+            self.policy,
+            platforms,
+            free=self.runs.free,
+            zone="Europe/Berlin",
+            seconds=3600.0,
+        )
         self.steps = RunSteps(
             self.store,
             self.posts,
@@ -131,6 +146,7 @@ class WholeBot:
             self.alerts,
             zone="Europe/Berlin",
             cut_cards=self.cut_cards,
+            approvals=self.approvals,
             charging=Charged(self.gateway, self.budgets),
         )
         self.restarts = Restarts(
@@ -164,6 +180,7 @@ class WholeBot:
             self.clock,
             roles,
             platforms,
+            approvals=self.approvals,
             budgets=self.budgets,
             secrets=self.vault,
         )

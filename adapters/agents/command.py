@@ -10,10 +10,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adapters.agents.asking import Refused, permit
 from adapters.agents.caps import capped_until
 from adapters.agents.config import CommandConfig
 from adapters.agents.output import Excerpt
 from adapters.system import AGENT_NICE, ProcessLimitError, ProcessTimeoutError, SystemClock, run
+from core.model.approvals import Act, ActKind
 from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready, SandboxError
 from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
 from core.model.work import Checkout
@@ -76,10 +78,11 @@ class Command:
         absent = [each for each in programs if shutil.which(each, path=path) is None]
         return f"install {', '.join(f'`{each}`' for each in absent)} where the sandbox sees it" if absent else ""
 
-    async def take_turn(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:  # noqa: ARG002 - what it runs was configured by the owner
-        steps = [expand(each, turn.words, self._name) for each in self._config.steps]
+    async def take_turn(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:
+        steps: list[Sequence[str]] = [expand(each, turn.words, self._name) for each in self._config.steps]
         if missing := await asyncio.to_thread(self._missing):
             raise AgentUnready(f"{self._name} is not usable: {missing}.")
+        steps = [await self._allowed(each, turn.checkout.path, approve) for each in steps]
         until = asyncio.get_running_loop().time() + min(turn.seconds, self._config.seconds)
         over: list[_Step] = []
         for number, argv in enumerate(steps, 1):
@@ -88,6 +91,14 @@ class Command:
                 self._check_cap(over[-1])
                 raise AgentError(f"{self._name} failed. {over[-1].shown}")
         return TurnResult("\n\n".join(each.shown for each in over))
+
+    async def _allowed(self, argv: Sequence[str], folder: str, approve: Approve) -> Sequence[str]:
+        """The step as it was allowed; all are asked about before the first is taken, so that a no leaves no change."""
+        act = Act(ActKind.RUN, _title(argv), tuple(argv), folder=folder, reason=f"a step of the recipe {self._name}")
+        try:
+            return (await permit(approve, act)).checked().argv
+        except Refused as refused:
+            raise AgentError(f"{self._name}: `{_title(argv)}`: {refused}") from None
 
     def _check_cap(self, step: _Step) -> None:
         """A coding agent on the command line ends at its provider's cap with words about it. AgentCapped."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from adapters.agents.asking import patient
 from adapters.agents.config import LoopConfig
 from adapters.agents.model import (
     AtCap,
@@ -71,11 +72,11 @@ class Loop:
     async def ready(self) -> Readiness:
         return await self._provider.ready()
 
-    async def take_turn(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:  # noqa: ARG002 - its tools are confined to the sandbox, nothing they can do needs a yes
+    async def take_turn(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:
         seconds = min(turn.seconds, self._config.seconds)
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self._converse(turn, note)
+                return await self._converse(turn, note, patient(approve, limit))
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -84,14 +85,15 @@ class Loop:
                 "What it changed is kept; say how to go on."
             ) from None
 
-    async def _converse(self, turn: TurnAsk, note: Note) -> TurnResult:
+    async def _converse(self, turn: TurnAsk, note: Note, approve: Approve) -> TurnResult:
         model = turn.model or self._config.model
         session = await open_session(self._sessions, turn.run, turn.session)
         note(SessionNamed(session.id))
         session.say(_prompt(turn, session))
         await session.save()
         async with self._provider.talk(model, _system(turn), turn.door) as connected:
-            talk = _Talk(self, connected, session, Tools(turn.checkout, self._sandbox, note), note)
+            tools = Tools(turn.checkout, self._sandbox, note, approve)
+            talk = _Talk(self, connected, session, tools, note)
             return await talk.go(model)
 
     @property
@@ -121,7 +123,7 @@ class _Talk:
             reply = await self._ask()
             await self._remember(reply)
             if reply.calls:
-                await self._answer(reply.calls)
+                await self._answer(reply.calls, reply.text)
                 if self._tools.question is not None:
                     return self._result(model, reply.text)
             elif not await self._must_go_on(reply):
@@ -214,14 +216,14 @@ class _Talk:
             self._session.history.append(Said(Role.MODEL, reply.text, reply.calls, native=reply.native))
             await self._session.save()
 
-    async def _answer(self, calls: Sequence[Call]) -> None:
+    async def _answer(self, calls: Sequence[Call], said: str) -> None:
         """Do every call, in order. Whatever happens, none stays open in the history."""
         self._nudges, self._spoken = 0, []
         self._is_new_paragraph = self._has_spoken
         results: list[CallResult] = []
         try:
             for call in calls:
-                results.append(await self._tools.use(call))  # noqa: PERF401 - what is done stays when the next is cut
+                results.append(await self._tools.use(call, said))  # noqa: PERF401 - what is done stays when the next is cut
         except BaseException:
             self._session.close(results, STOPPED)
             with suppress(AgentError):

@@ -6,16 +6,18 @@ import asyncio
 import io
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from adapters.agents.asking import Permit, Refused, permit
 from adapters.agents.model import Call, CallResult, Tool, parse_arguments
 from adapters.agents.output import Excerpt, cut
 from adapters.system import AGENT_NICE, Ended, ProcessEndedError, run
+from core.model.approvals import Act, ActKind
 from core.model.events import ActionBegan, ActionEnded, PlanShown
 from core.model.work import Checkout
-from core.ports import Access, Note, Sandbox
+from core.ports import Access, Approve, Note, Sandbox
 
 BASH_SECONDS = 120
 BASH_LONGEST_SECONDS = 600
@@ -38,10 +40,6 @@ OTHER_NAMES = {
 """What models that learned other tools write instead; to refuse it would cost a step and teach nothing."""
 
 
-class Refused(Exception):
-    """The call cannot be done as it was asked; the model reads why and goes on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the model asks the person. It ends the turn."""
@@ -60,15 +58,21 @@ class _Done:
 class Tools:
     """The tools of one turn, in its checkout."""
 
-    def __init__(self, checkout: Checkout, sandbox: Sandbox, note: Note) -> None:
+    def __init__(self, checkout: Checkout, sandbox: Sandbox, note: Note, approve: Approve) -> None:
         self._root = PurePosixPath(checkout.path)
         self._project = checkout.project
         self._sandbox = sandbox
         self._note = note
+        self._approve = approve
+        self._reason = ""
         self.question: Question | None = None
 
-    async def use(self, call: Call) -> CallResult:
-        """Do what the call asks. Whatever is wrong with it is a result that the model can read."""
+    async def use(self, call: Call, reason: str = "") -> CallResult:
+        """Do what the call asks, if it is allowed. Whatever is wrong with it is a result that the model can read.
+
+        `reason`: what the model said beside it.
+        """
+        self._reason = reason
         try:
             done = await self._do(call)
         except (Refused, OSError, ValueError) as error:
@@ -105,7 +109,9 @@ class Tools:
         command, output = _text(arguments, "command"), Excerpt()
         if "\0" in command:
             raise Refused("A command cannot hold a NUL character.")
-        wrapped = self._sandbox.wrap(("bash", "-c", command), str(self._root), Access.WRITE, {}, project=self._project)
+        act = Act(ActKind.RUN, _title("bash", arguments), ("bash", "-c", command), command)
+        argv = (await self._permit(act)).checked().argv
+        wrapped = self._sandbox.wrap(argv, str(self._root), Access.WRITE, {}, project=self._project)
         try:
             ended = await run(
                 wrapped.argv,
@@ -126,6 +132,7 @@ class Tools:
 
     async def _read(self, arguments: Mapping[str, Any]) -> _Done:
         path = self._path(arguments)
+        await self._permit(Act(ActKind.READ, path, target=await self._resolved(path)))
         first = max(_number(arguments, "from_line", 1), 1)
         count = max(_number(arguments, "lines", READ_LINES), 1)
         content = await self._content(path)
@@ -136,15 +143,37 @@ class Tools:
 
     async def _edit(self, arguments: Mapping[str, Any]) -> _Done:
         path, old, new = self._path(arguments), _text(arguments, "old").encode(), _text(arguments, "new").encode()
+        target = await self._resolved(path)
         if old:
             content = await self._content(path)
-            await self._write(path, _replaced(content, old, new), content)
+            act = Act(ActKind.EDIT, path, target=target, before=_as_text(content))
+            allowed = await self._permit(replace(act, content=_as_text(_replaced(content, old, new))))
+            if allowed.by and (await self._resolved(path), await self._content(path)) != (target, content):
+                raise Refused(f"{path} has changed while it was asked about; read it and ask again.")
+            await self._write(path, _as_bytes(allowed.checked().content), content)
             return _Done(f"{path} is changed.")
-        if (await self._process(("test", "-s", path))).code == 0:
-            raise Refused(f"{path} is there already; give in `old` the text of it that is to be replaced.")
-        _checked(await self._process(("mkdir", "-p", "--", str(PurePosixPath(path).parent)), Access.WRITE))
+        await self._check_new(path)
+        allowed = await self._permit(Act(ActKind.EDIT, path, target=target, content=_as_text(new)))
+        if allowed.by:
+            await self._check_new(path)
+        new = _as_bytes(allowed.checked().content)
+        folder = ("mkdir", "-p", "--", str(PurePosixPath(path).parent))
+        _checked(await self._process(folder, Access.WRITE))
         await self._write(path, new, None)
         return _Done(f"{path} is written.")
+
+    async def _check_new(self, path: str) -> None:
+        if (await self._process(("test", "-s", path))).code == 0:
+            raise Refused(f"{path} is there already; give in `old` the text of it that is to be replaced.")
+
+    async def _permit(self, act: Act) -> Permit:
+        return await permit(self._approve, replace(act, folder=str(self._root), reason=self._reason))
+
+    async def _resolved(self, path: str) -> str:
+        """Where it really lies, whatever links lead there; relative to the project where it lies in it."""
+        found = _checked(await self._process(("realpath", "-m", "--", path))).output.decode(errors="surrogateescape")
+        real = PurePosixPath(found.removesuffix("\n"))
+        return str(real.relative_to(self._root)) if real.is_relative_to(self._root) else str(real)
 
     async def _content(self, path: str) -> bytes:
         ended = _checked(await self._process(("head", "-c", str(FILE_BYTES + 1), "--", path)))
@@ -238,6 +267,15 @@ def _replaced(content: bytes, old: bytes, new: bytes) -> bytes:
     if b"\r\n" in content and content.replace(b"\r\n", b"\n").count(old):
         raise Refused("`old` is not there: the lines of this file end in \\r\\n; write them so in `old` and `new`.")
     raise Refused("`old` is not in the file; read it and give the text exactly as it stands, white space included.")
+
+
+def _as_text(content: bytes) -> str:
+    """Of any bytes, and back."""
+    return content.decode(errors="surrogateescape")
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
 
 
 def _checked(ended: Ended) -> Ended:

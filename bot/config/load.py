@@ -129,6 +129,7 @@ class _Check:
             access=access,
             default_agent=own.default_agent,
             limits=own.limits,
+            approvals=own.approvals,
             guard=own.guard,
             http=own.http,
             log=own.log,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from adapters.gateway.config import GatewayConfig
 from adapters.sandbox.config import SandboxConfig, as_section
+from bot.config.approvals import ApprovalsSection
 from bot.config.budgets import BudgetsSection
 from bot.config.guard import GuardConfig
 from core.model.strength import weakness
@@ -119,6 +120,7 @@ class Own(_Section):
     access: AccessSection = AccessSection()
     default_agent: str = ""
     limits: Limits = Limits()
+    approvals: ApprovalsSection = ApprovalsSection()
     guard: GuardConfig = GuardConfig()
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
@@ -166,6 +168,7 @@ class Config:
     access: Access = Access()
     default_agent: str = ""
     limits: Limits = field(default_factory=Limits)
+    approvals: ApprovalsSection = field(default_factory=ApprovalsSection)
     guard: GuardConfig = field(default_factory=GuardConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)

@@ -11,6 +11,7 @@ from core import commands
 from core.authority.roles import Place, Rights, Roles
 from core.authority.verdict import Decision, Verdict, Why
 from core.commands import About, Ask
+from core.commands.approvals import answered
 from core.commands.welcome import says_code
 from core.model.chat import Cause, Halted, Joined, Person, Pressed, Said, ThreadRef
 from core.model.errors import BadAsk
@@ -60,7 +61,7 @@ class Authority:
     # ------------------------------------------------------------------------------------------- kinds
 
     async def _said(self, said: Said, button: StoredButton | None = None) -> Verdict:
-        ask, mistake = _parsed(said)
+        ask, mistake = await self._parsed(said)
         rights = await self._rights(said)
         if not said.is_direct and (closed := await self._closed(said, ask, rights)):
             return closed
@@ -82,6 +83,17 @@ class Authority:
         if said.corrects is not None and (why := await self._may_not_correct(said.corrects, said.person)):
             return Verdict(Decision.DROP, why)
         return await self._weighed(verdict, rights)
+
+    async def _parsed(self, said: Said) -> tuple[Ask | None, BadAsk | None]:
+        """Plain words that answer what an agent asks there are that command."""
+        ask, mistake = _parsed(said)
+        if ask is None and mistake is None and said.corrects is None and said.text.strip():
+            try:
+                answer = await answered(said, self._store, self._clock)
+            except BadAsk as wrong:
+                return None, wrong
+            ask = Ask(*answer) if answer is not None else None
+        return ask, mistake
 
     async def _pressed(self, pressed: Pressed) -> Verdict:
         rights = await self._rights(pressed)

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.commands.again import AGAIN
 from core.commands.agents import AGENTS
+from core.commands.approvals import APPROVALS, APPROVE, DENY
 from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
 from core.commands.budget import ALLOW, BUDGET
 from core.commands.chats import APPROVE_CHAT, REFUSE_CHAT
@@ -51,6 +52,9 @@ COMMANDS: tuple[Command[Any], ...] = (
     GRANT,
     REVOKE,
     APPROVE_CHAT,
+    APPROVE,
+    DENY,
+    APPROVALS,
     BUDGET,
     MERGE,
     RESUME,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from core.approvals.desk import ApprovalDesk
 from core.authority.roles import Roles
 from core.budgets.budgets import Budgets
 from core.digests import Digests
@@ -103,6 +104,7 @@ class Desk:
     platforms: Mapping[str, object]
     """By name; what is asked of them is in optional protocols."""
     secrets: Secrets
+    approvals: ApprovalDesk
     new_code: Callable[[], str] = new_code
     zone: str = "UTC"
     language: str = "en"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from core.model.approvals import Act, Verdict
 from core.model.events import AgentEvent, Readiness, TurnAsk, TurnResult
 
 Note = Callable[[AgentEvent], None]
@@ -12,9 +13,9 @@ Note = Callable[[AgentEvent], None]
 
 
 class Approve(Protocol):
-    """Awaited by an agent before a risky act. False: not allowed, and the agent goes on without it."""
+    """Awaited by an agent before each act; it then does exactly this act, or not at all. It may take hours."""
 
-    async def __call__(self, title: str, detail: str) -> bool: ...
+    async def __call__(self, act: Act) -> Verdict: ...
 
 
 class Agent(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from core.blackened import titles_blackened
@@ -43,6 +44,7 @@ class Live:
         self._turns: dict[RunId, asyncio.Task[object]] = {}
         self._stopped: set[RunId] = set()
         self._expected: set[RunId] = set()
+        self._waiting: dict[RunId, str] = {}
 
     def progress(self, run: RunId) -> Progress:
         return self._progress.get(run, Progress())
@@ -53,11 +55,27 @@ class Live:
 
     def has_room(self, run: RunId, most: int) -> bool:
         """Fewer than `most` others work, or are about to."""
-        return len((self._expected | self._turns.keys()) - {run}) < most
+        return len((self._expected | self._turns.keys()) - self._waiting.keys() - {run}) < most
 
     def rest(self, run: RunId) -> None:
         """It waits for a person: others may work meanwhile."""
         self._expected.discard(run)
+
+    @contextmanager
+    def waiting(self, run: RunId, words: str) -> Iterator[None]:
+        """A turn waits for a person: its anchor says so, and others may work meanwhile."""
+        self._waiting[run] = words
+        self._bring_up(run)
+        try:
+            yield
+        finally:
+            del self._waiting[run]
+            self._bring_up(run)
+
+    def _bring_up(self, run: RunId) -> None:
+        self._progress[run] = replace(self.progress(run), last_sign=self._clock.now())
+        if run in self._runs:
+            self._show(self._runs[run])
 
     async def take(
         self, run: Run, turn: Callable[[Callable[[AgentEvent], None]], Awaitable[T]], *, is_resumed: bool = False
@@ -122,7 +140,8 @@ class Live:
 
     def _show(self, run: Run) -> None:
         is_streamed = self._streams.shows(run.id)
-        post = anchor_post(run, self.progress(run.id), self._clock.now(), is_brief=is_streamed)
+        waits = self._waiting.get(run.id, "")
+        post = anchor_post(run, self.progress(run.id), self._clock.now(), waiting_for=waits, is_brief=is_streamed)
         self._posts.progress(anchor_key(run.id), run.thread.room, post)
 
 

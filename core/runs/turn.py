@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from core.model.approvals import Act, Verdict
 from core.model.chat import PostKey
 from core.model.errors import BotError
 from core.model.work import Run, Turn, TurnState, Work
@@ -14,9 +15,9 @@ from core.runs.answer import left_post
 from core.runs.outcome import Outcome, OutcomeKind
 
 
-async def allow_inside(title: str, detail: str) -> bool:  # noqa: ARG001 - the shape of Approve
-    """What stays inside the sandbox needs no question: it has no network, no token, and only the checkout."""
-    return True
+async def nobody_there(act: Act) -> Verdict:  # noqa: ARG001 - the shape of Approve
+    """Where nobody can be asked, nothing is allowed."""
+    return Verdict(granted=False, reason="Nobody can be asked here, so it is not allowed.")
 
 
 def is_asked_for(turn: Turn) -> bool:

@@ -166,24 +166,3 @@ async def test_a_commit_says_who_asked_and_what_the_agent_proposes(bot: WholeBot
     assert len(second.subject) <= 72
     assert second.subject.endswith("…")
     assert second.description == "Unfinished: the run was ended before the agent was done."
-
-
-async def test_what_stays_inside_the_sandbox_is_allowed(bot: WholeBot) -> None:
-    answers = []
-
-    class Asking:
-        name = "asking"
-        can_repeat = False
-
-        ready = bot.agent.ready
-
-        async def take_turn(self, turn: TurnAsk, note: Note, approve: object) -> TurnResult:
-            answers.append(await approve("rm -r build", "inside"))  # type: ignore[operator]
-            return TurnResult("done")
-
-    bot.agents["asking"] = Asking()
-    await bot.linked()
-    await bot.ask("/link DEMO asking")
-    await bot.ask("Clean up")
-
-    assert answers == [True]

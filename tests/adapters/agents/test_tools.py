@@ -18,7 +18,7 @@ from adapters.agents.model import Call, CallResult
 from adapters.agents.output import Excerpt, cut
 from adapters.agents.tools import Tools
 from core.ports import Access
-from tests.adapters.agents.turns import Notes, turn_in
+from tests.adapters.agents.turns import Notes, nobody_asked, turn_in
 from tests.fakes.sandbox import PassThrough
 
 
@@ -27,10 +27,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.notes, self.sandbox = folder, Notes(), PassThrough()
-        self._tools = Tools(turn_in(folder).checkout, self.sandbox, self.notes)
+        self._tools = Tools(turn_in(folder).checkout, self.sandbox, self.notes, nobody_asked)
 
     def reset(self, sandbox: PassThrough) -> PassThrough:
-        self._tools = Tools(turn_in(self.folder).checkout, sandbox, self.notes)
+        self._tools = Tools(turn_in(self.folder).checkout, sandbox, self.notes, nobody_asked)
         return sandbox
 
     async def use(self, name: str, **arguments: Any) -> CallResult:
@@ -227,7 +227,8 @@ async def test_reading_may_not_write(bench: Bench) -> None:
     await bench.edit("a", "x", "y")
 
     accesses = [(argv[0], access) for argv, access in bench.sandbox.wrapped]
-    assert accesses == [("head", Access.READ), ("head", Access.READ), ("dd", Access.WRITE)]
+    reading = [("realpath", Access.READ), ("head", Access.READ)]
+    assert accesses == [*reading, *reading, ("dd", Access.WRITE)]
 
 
 async def test_a_file_that_is_too_large_is_left_to_bash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ from adapters.agents.model import Call
 from adapters.agents.tools import FILE_BYTES, Tools
 from adapters.sandbox import Unsandboxed
 from core.model.work import Checkout, ProjectKey, RunId
+from tests.adapters.agents.turns import nobody_asked
 
 LINES = 4_000_000
 
 
 def tools(folder: Path) -> Tools:
     checkout = Checkout(RunId("run"), ProjectKey("DEMO"), str(folder), "branch", "main", "0" * 40)
-    return Tools(checkout, Unsandboxed(), lambda _event: None)
+    return Tools(checkout, Unsandboxed(), lambda _event: None, nobody_asked)
 
 
 async def read(folder: Path, **arguments: object) -> str:

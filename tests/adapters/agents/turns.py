@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from core.model.approvals import Act, Verdict
 from core.model.events import ActionBegan, ActionEnded, AgentEvent, SessionNamed, TextSaid, TurnAsk
 from core.model.work import Checkout, ProjectKey, RunId
 
@@ -64,8 +65,9 @@ class NoWaiting:
         await asyncio.sleep(0)
 
 
-async def nobody_asked(title: str, detail: str) -> bool:
-    raise AssertionError(f"asked for {title}: {detail}")
+async def nobody_asked(act: Act) -> Verdict:
+    """Everything is allowed at once, as by the rules."""
+    return Verdict(granted=True)
 
 
 async def pid_in(path: Path, seconds: float = 60.0) -> int:

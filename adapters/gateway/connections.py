@@ -18,6 +18,7 @@ class Connections:
     def __init__(self, server: web.Server, *, most: int, head_seconds: float) -> None:
         self._server, self._most, self._head_seconds = server, most, head_seconds
         self._open: dict[object, Guard] = {}
+        self._is_over = False
 
     def __call__(self) -> Guard:
         return Guard(self._server(), self, self._head_seconds)
@@ -26,8 +27,8 @@ class Connections:
         return len(self._open)
 
     def begin(self, guard: Guard) -> bool:
-        """False: there are too many."""
-        if len(self._open) >= self._most:
+        """False: there are too many, or it was just being taken when all were cut."""
+        if self._is_over or len(self._open) >= self._most:
             return False
         self._open[guard.handler] = guard
         return True
@@ -39,6 +40,8 @@ class Connections:
         return self._open.get(handler)
 
     def cut(self) -> None:
+        """All there are, and whoever comes after."""
+        self._is_over = True
         for guard in list(self._open.values()):
             guard.cut()
 

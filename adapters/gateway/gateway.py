@@ -34,6 +34,10 @@ log = structlog.get_logger()
 TOKEN_BYTES = 32
 BACKLOG = 64
 END_SECONDS = 2.0
+LINGER_SECONDS = 2.0
+"""To read on after an answer that did not wait for the whole body, so that the answer is read."""
+LOOKS = 5
+"""Turns of the loop in which those who stood in line are taken, and cut: closed before, asyncio would forget them."""
 
 
 class LlmGateway:
@@ -87,7 +91,7 @@ class LlmGateway:
             auto_decompress=False,
             access_log=None,
             keepalive_timeout=self._head_seconds,
-            lingering_time=0.0,
+            lingering_time=LINGER_SECONDS,
         )
         turn.connections = Connections(server, most=MOST_CONNECTIONS, head_seconds=self._head_seconds)
         listener = await _listen(turn.connections, path)
@@ -96,10 +100,12 @@ class LlmGateway:
             yield door
         finally:
             turn.revoke()
-            listener.close()
             with suppress(OSError):
                 path.unlink()
             turn.connections.cut()
+            for _ in range(LOOKS):
+                await asyncio.sleep(0)
+            listener.close()
             await server.shutdown(END_SECONDS)
             await turn.settled()
 

@@ -118,7 +118,6 @@ async def raw(door: Door, head: str | bytes, seconds: float = 30.0) -> bytes:
     reader, writer = await asyncio.open_unix_connection(door.socket)
     try:
         writer.write(head.encode("utf-8", "surrogateescape") if isinstance(head, str) else head)
-        writer.write_eof()
         async with asyncio.timeout(seconds):
             return await reader.read()
     finally:

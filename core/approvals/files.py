@@ -15,6 +15,8 @@ from core.approvals.script import GAP, Simple, Word
 MOST_FILES = 10
 """So many may be deleted by name without a question."""
 MOST_PLACES = 32
+FOUND = "{}"
+"""What `find` found: that is judged where it is looked for."""
 
 _ALL_ARGUMENTS = frozenset({"tee", "mv", "rm", "rmdir", "unlink", "shred", "touch", "truncate", "chmod", "chown"})
 _LAST_ARGUMENT = frozenset({"cp", "install", "ln", "rsync", "scp"})
@@ -73,7 +75,7 @@ def deletes_much(simple: Simple) -> bool:
         return False
     first, rest = name(simple.words[0]), simple.words[1:]
     options = [word.text for word in rest if word.text.startswith("-")]
-    plain = [word for word in rest if not word.text.startswith("-")]
+    plain = [word for word in rest if not word.text.startswith("-") and word.text != FOUND]
     if first == "find":
         return _find_deletes(simple, rest)
     if first == "git":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from fnmatch import fnmatchcase
@@ -53,13 +54,23 @@ def perhaps_command(pattern: str, simple: Simple) -> bool:
     wanted = pattern.split()
     if not simple.words or not fnmatchcase(name(simple.words[0]), name(Word(wanted[0]))):
         return False
-    rest = iter(simple.words[1:])
+    rest = iter(_without_message(simple.words))
     return all(_follows(want, rest) for want in (wanted[1:-1] if wanted[-1] == ANY else wanted[1:]))
 
 
 def fits_domain(pattern: str, domain: str) -> bool:
     clean = domain.lower().rstrip(".")
     return fnmatchcase(clean, pattern.lower())
+
+
+def _without_message(words: tuple[Word, ...]) -> list[Word]:
+    """The arguments; for git without the text of a commit, which is often made by a command."""
+    is_git = name(words[0]) == "git"
+    return [
+        word
+        for before, word in itertools.pairwise(words)
+        if not (is_git and re.fullmatch(r"-[a-z]*m|--message", before.text) and word.is_one)
+    ]
 
 
 def _follows(want: str, rest: object) -> bool:

@@ -76,6 +76,8 @@ class Site:
             await trace(self.lives.pid, aim)
 
     async def stop(self) -> int:
+        if self.lives.is_over:
+            return 0
         self.lives.signal(signal.SIGTERM)
         return (await self.lives.ended()).code
 
@@ -187,7 +189,11 @@ async def _recover(site: Site, talks: Sequence[asyncio.Task[None]], patience: fl
 async def _end(site: Site) -> list[str]:
     """Cleanly; and again where the bot was about to say something of its own, an alert perhaps. What went wrong."""
     for _ in range(LAST_LIVES):
-        if code := await site.stop():
+        try:
+            code = await site.stop()
+        except TimeoutError as error:
+            return [f"the last life: {error}"]
+        if code:
             return [f"the last life ended with {code}"]
         if not at_rest(site.ask):
             break

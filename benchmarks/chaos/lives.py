@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -49,6 +50,8 @@ class Lives:
         self.pid = 0
         self.ops: list[str] = []
         """Every operation there is."""
+        self.is_over = True
+        self._early: list[dict[str, Any]] = []
 
     @classmethod
     async def begin(cls) -> Self:
@@ -71,21 +74,33 @@ class Lives:
         assert self._process.stdin is not None
         order = {"config": str(config), "log": str(log), "aim": asdict(aim), "control": control}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self.pid = int((await self._read())["forked"])
+        self._early, self.is_over = [], False
+        while "forked" not in (told := await self._read()):
+            self._early.append(told)  # the life was quicker than the process that forked it
+        self.pid = int(told["forked"])
 
     async def ended(self, seconds: float = END_SECONDS) -> Ended:
         """Of the life that was started last. TimeoutError when it goes on."""
         ending, awake = asyncio.create_task(self._told()), Awake()
         while not (await asyncio.wait([ending], timeout=LOOK_SECONDS))[0]:
             if awake.look() > seconds:
-                ending.cancel()
-                raise TimeoutError(f"the life of process {self.pid} does not end")
+                await self._give_up()
+                await ending
+                self.is_over = True
+                raise TimeoutError(f"the life of process {self.pid} did not end")
+        self.is_over = True
         return ending.result()
+
+    async def _give_up(self) -> None:
+        """Its log then ends with where each of its threads was."""
+        self.signal(signal.SIGUSR2)
+        await asyncio.sleep(1.0)
+        self.signal(signal.SIGKILL)
 
     async def _told(self) -> Ended:
         point: Point | None = None
         while True:
-            told = await self._read()
+            told = self._early.pop(0) if self._early else await self._read()
             if "ended" in told:
                 return Ended(int(told["ended"]), point)
             point = Point(**told["point"])
@@ -211,6 +226,7 @@ def _live(order: Mapping[str, Any], config: Any, sandbox: Any) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     for old, new in ((null, 0), (log, 1), (log, 2)):
         os.dup2(old, new)
+    faulthandler.register(signal.SIGUSR2, file=2)
     code = 1
     if order["aim"]["call"]:
         os.kill(os.getpid(), signal.SIGSTOP)  # until it is traced

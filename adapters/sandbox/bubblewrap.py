@@ -123,6 +123,7 @@ class Bubblewrap:
         environment: Mapping[str, str],
         *,
         project: str = "",
+        opened: Sequence[str] = (),
         socket: str = "",
     ) -> Wrapped:
         """A neighbour `readable` of the workspace is shown read-only: history for the agent's own git.
@@ -137,7 +138,7 @@ class Bubblewrap:
         door = ("--ro-bind", socket, SOCKET_INSIDE) if socket else ()
         marks: list[str] = []
         if is_written and self._launcher and "guards" in self._layers:
-            for guard in find_guards(workspace, self._config.opened(project)):
+            for guard in find_guards(workspace, (*self._config.opened(project), *opened)):
                 tree += ["--bind" if guard.is_writable else "--ro-bind", guard.path, guard.path]
                 marks += ["-g", guard.mark]
         return Wrapped(

@@ -27,9 +27,10 @@ class Unsandboxed:
         environment: Mapping[str, str],
         *,
         project: str = "",
+        opened: Sequence[str] = (),
         socket: str = "",
     ) -> Wrapped:
-        del workspace, access, project, socket  # the port's words; nothing here holds anybody in
+        del workspace, access, project, opened, socket  # the port's words; nothing here holds anybody in
         ours = {
             "PATH": f"{os.environ.get('PATH', os.defpath)}:{sys.prefix}/bin",  # recipes such as ruff
             "HOME": tempfile.gettempdir(),  # the real one would bring a person's git and shell configuration along

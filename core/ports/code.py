@@ -172,10 +172,12 @@ class Sandbox(Protocol):
         environment: Mapping[str, str],
         *,
         project: str = "",
+        opened: Sequence[str] = (),
         socket: str = "",
     ) -> Wrapped:
         """`environment` is all the process sees beside PATH, HOME, LANG and TERM, which are ours. SandboxError.
 
-        `project`: whose configuration says what is opened. `socket`: a unix socket of the bot's, the one thing outside
-        that the process can reach.
+        `project`: whose configuration says what is opened of the paths that are guarded. `opened`: those that a person
+        opened for this one command; relative to the workspace, a folder with all that is in it. `socket`: a unix socket
+        of the bot's, the one thing outside that the process can reach.
         """

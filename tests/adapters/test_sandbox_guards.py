@@ -107,6 +107,20 @@ async def test_a_project_may_open_some_of_it(tmp_path: Path, writable: object, p
     assert ((cell.tree / ".github/workflows/inner").read_text() == "mine\n") is is_open
 
 
+async def test_what_a_person_opened_is_open_for_that_one_command(tmp_path: Path) -> None:
+    cell = Cell(tmp_path)
+    lay(cell.tree)
+    script = "echo mine > .github/workflows/inner; echo mine > .claude/inner"
+
+    await cell.sh(script, opened=(".github/workflows/inner",))
+    opened = (cell.tree / ".github/workflows/inner").read_text()
+    (cell.tree / ".github/workflows/inner").write_text("as it was")
+    await cell.sh(script)
+
+    assert opened == "mine\n"
+    assert changed(cell.tree) == []
+
+
 @pytest.mark.parametrize("kind", ["link", "folder"])
 async def test_what_took_the_place_of_a_guarded_path_is_not_shown(tmp_path: Path, kind: str) -> None:
     """The race between looking and binding, with the worst outcome made certain: the machine's own /etc is bound."""

@@ -34,6 +34,7 @@ class PassThrough:
         environment: Mapping[str, str],
         *,
         project: str = "",
+        opened: Sequence[str] = (),
         socket: str = "",
     ) -> Wrapped:
         self.wrapped.append((tuple(argv), access))

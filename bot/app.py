@@ -20,6 +20,7 @@ from bot.health import Health, beat
 from bot.http import serve
 from bot.loop import run as run_loop
 from bot.scheduler import tick
+from core.audit.checkpoints import Checkpoints
 from core.budgets.budgets import Budgets
 from core.commands import Desk
 from core.inbox import Inbox
@@ -80,6 +81,7 @@ class App:
     gateway: Gateway
     budgets: Budgets
     vault: Vault
+    checkpoints: Checkpoints
 
     async def run(self, main: Callable[[], Awaitable[int]]) -> int:
         """Start, await `main`, drain, stop; its result. BotError when it cannot start."""
@@ -135,6 +137,7 @@ class App:
                         tick(self.desk.digests.due, self.tidying.tidy),
                         self.owners.work(),
                         self.watch.work(),
+                        self.checkpoints.work(),
                         self.restarts.work(),
                         beat(self.health.tally),
                     )

@@ -53,6 +53,9 @@ secrets_app = typer.Typer(
 )
 app.add_typer(secrets_app, name="secrets")
 
+audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who did what. The bot may be running.")
+app.add_typer(audit_app, name="audit")
+
 ConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="The file; else PATCHBAY_CONFIG, config.yaml.")]
 Keys = Annotated[list[str], typer.Argument(help="As `patchbay inbox list` and the bot name it.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")]
@@ -310,6 +313,34 @@ def secrets_new_key() -> None:
     from bot.secrets_cli import fresh  # noqa: PLC0415 - imported when used
 
     typer.echo(fresh())
+
+
+@audit_app.command("verify")
+def audit_verify(
+    *,
+    config: ConfigPath = None,
+    checkpoints: Annotated[Path | None, typer.Option(help="Another file than the configured one.")] = None,
+    key: Annotated[str, typer.Option(help="The public key, in hex; else that of the configured key file.")] = "",
+) -> None:
+    """Whether anything was changed or cut off; exit 1 if so."""
+    from bot.audit_cli import verify  # noqa: PLC0415 - imported when used
+
+    words, is_whole = asyncio.run(verify(_load(config), checkpoints, key))
+    typer.echo(words)
+    raise typer.Exit(0 if is_whole else 1)
+
+
+@audit_app.command("export")
+def audit_export(
+    *,
+    config: ConfigPath = None,
+    since: Annotated[str, typer.Option(help="2026-01-31, or 2026-01-31T12:00 (UTC).")] = "",
+    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format")] = "jsonl",
+) -> None:
+    """Print all entries, oldest first."""
+    from bot.audit_cli import export  # noqa: PLC0415 - imported when used
+
+    asyncio.run(export(_load(config), since, form, typer.echo))
 
 
 @app.command()

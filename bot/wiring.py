@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.agents import AGENTS, AgentTools
 from adapters.agents.sessions import SessionFolder
+from adapters.audit import CheckpointFile, KeySigner
 from adapters.chat import PLATFORMS, PlatformTools
 from adapters.engine import DbosEngine
 from adapters.forges import FORGES, ForgeTools, LocalConfig
@@ -14,6 +15,7 @@ from adapters.gateway import LlmGateway, upstreams_of, without_keys
 from adapters.metrics import Tally
 from adapters.sandbox import NoSandbox
 from adapters.secrets import Redactor
+from adapters.secrets.keys import KeyFile
 from adapters.secrets.vault import Vault
 from adapters.store import DatabaseStore
 from adapters.system import SystemClock, free_bytes
@@ -22,12 +24,15 @@ from adapters.workspaces import GitWorkspaces
 from bot.app import App
 from bot.barred import BarredAgent
 from bot.config import Access, Config
+from bot.config.load import AUDIT_KEY_FILE, CHECKPOINTS
 from bot.health import Health
 from bot.late import LateEngine
 from bot.secrets_cli import keys_of
 from bot.tables import command_words
-from core.alerts import Alerts
+from core.alerts import AlertKind, Alerts
 from core.approvals.desk import ApprovalDesk
+from core.audit.chain import checkpoint_words
+from core.audit.checkpoints import Checkpoints
 from core.authority import Listed, Lists, Role, Roles
 from core.authority.gate import Authority
 from core.budgets.budgets import Budgets
@@ -37,6 +42,7 @@ from core.commands import Desk
 from core.conversation import Conversation
 from core.digests import DIGEST_FLOW, Digests
 from core.inbox import Inbox
+from core.model.audit import Checkpoint
 from core.model.work import RepoRef
 from core.news import News
 from core.owners import Owners
@@ -91,6 +97,8 @@ def build(  # each may be replaced by a test or by the demo
     store = store or DatabaseStore(config.database_url, config.data)
     engine = LateEngine(engine or DbosEngine(config.database_url, config.data))
     vault = Vault(store, keys_of(config), redact, clock.now)
+    if isinstance(store, DatabaseStore):
+        store.audit_through(redact)
     circuits = AllCircuits(clock)
     tracer: Tracer = open_tracer(config.tracing.endpoint) if config.tracing.endpoint else NoTracer()
     chats = dict(platforms) if platforms is not None else _platforms(config, circuits)
@@ -204,6 +212,7 @@ def build(  # each may be replaced by a test or by the demo
         gateway=gateway,
         budgets=budgets,
         vault=vault,
+        checkpoints=_checkpoints(config, store, alerts, clock),
         tidying=Tidying(store, engine, workspaces, SessionFolder(config.data / SESSIONS), posts, clock),
     )
 
@@ -238,6 +247,18 @@ def _forges(config: Config, tools: ForgeTools) -> dict[str, Forge]:
     sections.pop("local", None)
     forges = {name: FORGES[name].build(section, tools) for name, section in sections.items()}
     return {**forges, "local": FORGES["local"].build(config.forges.get("local", LocalConfig()), tools)}
+
+
+def _checkpoints(config: Config, store: Store, alerts: Alerts, clock: Clock) -> Checkpoints:
+    beside = config.data.absolute().parent
+    file = CheckpointFile(config.audit.checkpoints or beside / CHECKPOINTS)
+
+    async def keep(checkpoint: Checkpoint) -> None:
+        await file.keep(checkpoint)
+        if config.audit.owners:
+            alerts.raise_(AlertKind.CHECKPOINT, checkpoint_words(checkpoint), f"{checkpoint.seq}")
+
+    return Checkpoints(store, KeySigner(KeyFile(config.audit.key_file or beside / AUDIT_KEY_FILE)), keep, clock)
 
 
 def _usual(config: Config, forges: Mapping[str, Forge]) -> RepoRef | None:

@@ -42,6 +42,8 @@ class AlertKind(StrEnum):
     SERVICE_DOWN = "service_down"
     """An outside service has not answered for minutes. Subject: the service."""
     SERVICE_BACK = "service_back"
+    CHECKPOINT = "checkpoint"
+    """No trouble: a signed checkpoint of the audit, where the owners want them. Subject: its entry."""
     DISK_LOW = "disk_low"
     """Little room is left for the data."""
     STORE_DOWN = "store_down"

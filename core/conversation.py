@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from core import commands
+from core.audit.acting import acting
 from core.authority.gate import Authority
 from core.authority.verdict import Decision, Verdict, Why
 from core.commands import Ask, Desk, Reply, Scene, say
@@ -46,6 +47,10 @@ class Conversation:
 
     async def hear(self, event: ChatEvent) -> None:
         """Answer one event. A BotError is told; anything else is for the inbox to try again."""
+        with acting(event):
+            await self._hear_event(event)
+
+    async def _hear_event(self, event: ChatEvent) -> None:
         if isinstance(event, Said) and has_mask(event.text) and self._pastes is not None:
             if await self._authority.knows(event):
                 await self._pastes.heard(event)

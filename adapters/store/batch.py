@@ -10,12 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from adapters.store.database import Transaction
+from adapters.store.noting import keep_acts
 from adapters.store.sealing import put
 from adapters.store.tables.columns import clean, pack, to_micros
 from adapters.store.tables.values import outgoing_of
+from core.audit.acting import NOBODY
+from core.model.audit import Actor
 from core.model.chat import Button, ButtonToken, Post
 from core.model.codec import to_json
-from core.ports import Arrival, Outgoing
+from core.ports import Arrival, Outgoing, Redact
 
 ROWS = 400
 """In one INSERT; SQLite takes 32,766 parameters, PostgreSQL 32,767."""
@@ -33,6 +36,7 @@ class Ask:
     cursor: tuple[str, str] | None = None
     posts: Sequence[Outgoing] = ()
     job: Job | None = None
+    actor: Actor = NOBODY
     result: Any = None
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -93,7 +97,7 @@ def _keys(ask: Ask) -> set[str]:
     return {clean(each.key) for each in ask.result} if ask.posts and ask.result else set()
 
 
-async def apply(batch: Batch, tx: Transaction, now: datetime, doubts: Doubts) -> None:
+async def apply(batch: Batch, tx: Transaction, now: datetime, doubts: Doubts, redact: Redact = str) -> None:
     """Inserts first: a mark may be for a post of the same batch. Jobs see all of it."""
     await _accept(batch.asks, tx, now, doubts.arrivals)
     await _put(batch.asks, tx, now, doubts.posts)
@@ -101,7 +105,9 @@ async def apply(batch: Batch, tx: Transaction, now: datetime, doubts: Doubts) ->
     await tx.run_many(SETTLE, batch.settled)
     for ask in batch.asks:
         if ask.job is not None:
+            tx.actor = ask.actor
             ask.result = await ask.job(tx)
+    await keep_acts(tx, now, redact)
 
 
 MARK = (

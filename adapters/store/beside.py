@@ -1,4 +1,4 @@
-"""The secrets of a database that a bot may just be using. Nothing else of it is touched: all else has one writer."""
+"""The secrets and the audit of a database that a bot may just be using. All else has one writer, and is left alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 from adapters.store import migrating
 from adapters.store.database import TRIES, Database, Transaction, patiently
 from adapters.store.faults import told
+from adapters.store.noting import keep_acts
+from adapters.store.parts.audit import AuditPart
 from adapters.store.parts.secrets import SecretPart
 from adapters.store.writer import Writer
 from core.model.errors import ConfigError
@@ -42,6 +44,7 @@ class _Straight:
             tx = await self._database.begin()
             try:
                 result = await job(tx)
+                await keep_acts(tx, datetime.now(UTC), str)
             except BaseException:
                 await tx.rollback()
                 raise
@@ -54,7 +57,7 @@ class _Straight:
             raise told(error) from error
 
 
-class SecretsBeside(SecretPart):
+class SecretsBeside(SecretPart, AuditPart):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = lambda: datetime.now(UTC)

@@ -22,10 +22,14 @@ from tortoise.queryset import QuerySet
 
 from adapters.store.exclusive import AdvisoryLock, Exclusive, FileLock
 from adapters.store.faults import InDoubtError, as_store_error, is_passing, told
+from core.audit.acting import NOBODY
+from core.model.audit import Act
 from core.model.errors import ConfigError
 
 FILE_NAME = "patchbay.db"
 APP = "patchbay"
+TABLES = ("models", "people", "secrets", "spend", "approvals", "audit")
+"""The modules of `adapters.store.tables` that hold models."""
 BUSY_MS = 10_000
 """How long SQLite waits for a lock of the engine, which writes in the same file."""
 STATEMENT_SECONDS = 30.0
@@ -55,9 +59,7 @@ def database_url(url: str | None, data: Path) -> str:
 def apps() -> dict[str, dict[str, Any]]:
     return {
         APP: {
-            "models": [
-                f"adapters.store.tables.{each}" for each in ("models", "people", "secrets", "spend", "approvals")
-            ],
+            "models": [f"adapters.store.tables.{each}" for each in TABLES],
             "migrations": "adapters.store.migrations",
             "default_connection": "default",
         }
@@ -65,12 +67,21 @@ def apps() -> dict[str, dict[str, Any]]:
 
 
 class Transaction:
-    """`db` is the connection to give to `using_db`; `after` is done once it is committed."""
+    """`db` is the connection to give to `using_db`; `after` is done once it is committed.
+
+    `actor`: for whom the job is that runs just now; what it notes is in the audit once it is committed.
+    """
 
     def __init__(self, db: BaseDBAsyncClient, end: Callable[[], Awaitable[None]]) -> None:
         self.db = db
         self.after: list[Callable[[], object]] = []
+        self.actor = NOBODY
+        self.acts: list[Act] = []
         self._end = end
+
+    def note(self, what: str, target: str, result: str = "") -> None:
+        """An act: see `core.audit`. Ids and states, never what people said."""
+        self.acts.append(Act(self.actor, what, target, result))
 
     async def run(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """SQL with `?`; the rows that SELECT or RETURNING give."""

@@ -12,6 +12,7 @@ from adapters.store.database import Database, Transaction
 from adapters.store.faults import as_store_error
 from adapters.store.known import Known
 from adapters.store.parts.approvals import ApprovalPart
+from adapters.store.parts.audit import AuditPart
 from adapters.store.parts.chats import ChatPart
 from adapters.store.parts.digests import DigestPart
 from adapters.store.parts.inboxes import InboxPart
@@ -26,6 +27,7 @@ from adapters.store.parts.turns import TurnPart
 from adapters.store.parts.works import WorkPart
 from adapters.store.tables.columns import to_micros
 from adapters.store.writer import Writer
+from core.ports import Redact
 
 DEDUPE = timedelta(days=8)
 """How long the keys of what was handled are kept at the least: platforms deliver again for days."""
@@ -49,6 +51,7 @@ class DatabaseStore(
     PeoplePart,
     SpendPart,
     SecretPart,
+    AuditPart,
     ApprovalPart,
 ):
     """`url` None or empty: a SQLite file in `data`, which is made if need be. `node` owns the runs begun here."""
@@ -85,6 +88,10 @@ class DatabaseStore(
             await self._database.disconnect()
         finally:
             await self._database.lock.release()
+
+    def audit_through(self, redact: Redact) -> None:
+        """What is noted goes through this before it is hashed."""
+        self._writer.redact = redact
 
     async def prune(self, before: datetime) -> int:
         """Forget what was handled or sent before then, a few hundred rows in each commit; returns their number.

@@ -17,8 +17,9 @@ from adapters.store.batch import Ask, Batch, Doubts, Row, apply, arm_all
 from adapters.store.database import TRIES, Database, Transaction, patiently
 from adapters.store.faults import InDoubtError, is_outage, origin, told
 from adapters.store.known import Known
+from core.audit.acting import actor
 from core.model.errors import BotError, StoreError
-from core.ports import Arrival, Outgoing
+from core.ports import Arrival, Outgoing, Redact
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -41,6 +42,8 @@ class Writer:
         self._is_stale = False
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
+        self.redact: Redact = str
+        """For what is noted in the audit."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="store.writer")
@@ -54,7 +57,7 @@ class Writer:
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `job` in the next commit; it may run again if that fails, so it only touches the database."""
-        return cast("T", await self._ask(Ask(job=job)))
+        return cast("T", await self._ask(Ask(job=job, actor=actor())))
 
     async def accept(self, arrivals: Sequence[Arrival], cursor: tuple[str, str] | None) -> set[str]:
         return cast("set[str]", await self._ask(Ask(arrivals=arrivals, cursor=cursor, result=set())))
@@ -107,7 +110,7 @@ class Writer:
             try:
                 if self._is_stale:
                     await self._known.load(tx.db)
-                await apply(batch, tx, self._now(), self._doubts)
+                await apply(batch, tx, self._now(), self._doubts, self.redact)
             except BaseException:
                 await tx.rollback()
                 raise

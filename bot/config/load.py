@@ -15,14 +15,15 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from bot.config.document import Document, read_document
 from bot.config.environment import CONFIG_PATH, CUSTOMARY, add_environment, read_secret_file, secret_files
 from bot.config.mistakes import BadConfigError, Findings, KeyPath, Mistake, did_you_mean, holds
-from bot.config.model import Access, AccessSection, Allowed, Config, Own, SecretsConfig
+from bot.config.model import Access, AccessSection, Allowed, AuditConfig, Config, Own, SecretsConfig
 from bot.config.tables import Kind, Tables
 from core.model.errors import ConfigError
 
 DEFAULT_PATH = Path("config.yaml")
 ID = re.compile(r"-?[A-Za-z0-9_.:-]+")
 """Of a person or a chat. Never `*`: nobody is everybody."""
-KEY_FILE = "patchbay.key"
+KEY_FILE, AUDIT_KEY_FILE = "patchbay.key", "patchbay-audit.key"
+CHECKPOINTS = "patchbay.checkpoints"
 AWS, FROM = "aws:", "from"
 
 
@@ -59,7 +60,19 @@ def load(
     vault = _placed(config, folder if file else None)
     keys = [vault.key_file] if vault.key_file else []
     files = (*([file] if file else []), *check.secret_files, *secret_files(environ), *keys)
-    return replace(config, vault=vault, files=files)
+    beside = vault.key_file.parent if vault.key_file else folder if file else config.data.absolute().parent
+    audit = AuditConfig(
+        checkpoints=_in(folder, config.audit.checkpoints) or beside / CHECKPOINTS,
+        key_file=_in(folder, config.audit.key_file) or beside / AUDIT_KEY_FILE,
+        owners=config.audit.owners,
+    )
+    signed = [path for path in (audit.checkpoints, audit.key_file) if path]
+    return replace(config, vault=vault, audit=audit, files=(*files, *signed))
+
+
+def _in(folder: Path, path: Path | None) -> Path | None:
+    """As a path in the file is meant: from where that is."""
+    return None if path is None else folder / path.expanduser()
 
 
 def _placed(config: Config, folder: Path | None) -> SecretsConfig:
@@ -137,6 +150,7 @@ class _Check:
             gateway=own.gateway,
             budgets=own.budgets,
             vault=own.secrets,
+            audit=own.audit,
             language=own.language,
             time_zone=own.time_zone,
             platforms=platforms,

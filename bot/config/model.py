@@ -98,6 +98,15 @@ class SecretsConfig(_Section):
         return self
 
 
+class AuditConfig(_Section):
+    checkpoints: Path | None = None
+    """The file of signed checkpoints; None: `patchbay.checkpoints` beside the key of the secrets."""
+    key_file: Path | None = None
+    """What they are signed with; None: `patchbay-audit.key` there."""
+    owners: bool = False
+    """Send each to the owners too: to where nobody on this machine can change it."""
+
+
 def _known_zone(name: str) -> str:
     if not is_zone(name):
         raise ValueError(f'no time zone "{name}"; write an IANA name such as Europe/Berlin or UTC')
@@ -128,6 +137,7 @@ class Own(_Section):
     gateway: GatewayConfig = GatewayConfig()
     budgets: BudgetsSection = BudgetsSection()
     secrets: SecretsConfig = SecretsConfig()
+    audit: AuditConfig = AuditConfig()
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
 
@@ -175,6 +185,8 @@ class Config:
     tracing: TracingConfig = field(default_factory=TracingConfig)
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     budgets: BudgetsSection = field(default_factory=BudgetsSection)
+    audit: AuditConfig = field(default_factory=AuditConfig)
+    """Its files are always set."""
     vault: SecretsConfig = field(default_factory=SecretsConfig)
     """As `secrets` in the file; `key_file` is always set where no key is given."""
     language: str = "en"

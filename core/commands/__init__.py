@@ -8,6 +8,7 @@ from typing import Any
 from core.commands.again import AGAIN
 from core.commands.agents import AGENTS
 from core.commands.approvals import APPROVALS, APPROVE, DENY
+from core.commands.audit import AUDIT
 from core.commands.base import About, Command, Desk, Line, Reply, Scene, say
 from core.commands.budget import ALLOW, BUDGET
 from core.commands.chats import APPROVE_CHAT, REFUSE_CHAT
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     DIGEST,
     SETTINGS,
     SECRET,
+    AUDIT,
     PEOPLE,
     PAIR,
     GRANT,

@@ -5,6 +5,7 @@
 
 from core.ports.agents import Agent, Approve, Note
 from core.ports.approvals import Approvals
+from core.ports.audit import Audits, Signer
 from core.ports.budgets import Accounting, Spending
 from core.ports.chat import (
     Advising,
@@ -66,6 +67,7 @@ __all__ = [
     "Approve",
     "Arrival",
     "Aside",
+    "Audits",
     "ChatPlatform",
     "Chats",
     "Circuit",
@@ -109,6 +111,7 @@ __all__ = [
     "SealedSecrets",
     "Secrets",
     "SendState",
+    "Signer",
     "Signing",
     "Source",
     "Spending",

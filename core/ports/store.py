@@ -43,6 +43,7 @@ from core.model.work import (
     WorkId,
 )
 from core.ports.approvals import Approvals
+from core.ports.audit import Audits
 from core.ports.budgets import Spending
 from core.ports.code import PullDraft
 from core.ports.people import People
@@ -341,6 +342,7 @@ class Store(
     SealedSecrets,
     Spending,
     Approvals,
+    Audits,
     Protocol,
 ):
     """What must outlive a restart. It settles races by returning what stands."""

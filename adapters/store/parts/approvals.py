@@ -32,6 +32,7 @@ class ApprovalPart(Part):
             row = await one(tx, same.filter(state__not=SPENT).order_by("-seq"))
             if row is None:
                 row = await ApprovalRow.create(using_db=tx.db, **approval_columns(approval))
+                tx.note("approval.ask", row.approval, row.run)
             elif row.state == OPEN and row.life != approval.life and row.asked < MOST_ASKED:
                 row.asked, row.life = row.asked + 1, approval.life
                 await row.save(using_db=tx.db, update_fields=["asked", "life"])
@@ -62,6 +63,7 @@ class ApprovalPart(Part):
                 return None
             if row.state == OPEN:
                 await _decide(tx, row, decision, now)
+                tx.note("approval.decide", approval, row.state)
             return approval_of(row)
 
         return await self._writer.write(job)
@@ -98,6 +100,7 @@ class ApprovalPart(Part):
                 return False
             row.state = SPENT
             await row.save(using_db=tx.db, update_fields=["state"])
+            tx.note("approval.spend", approval, run)
             return True
 
         return await self._writer.write(job)

@@ -24,6 +24,7 @@ class ChatPart(Part):
     async def put_link(self, link: Link) -> None:
         async def job(tx: Transaction) -> None:
             row = {"project": link.project, "agent": link.agent}
+            tx.note("link.put", str(link.thread), link.project)
             await upsert(tx, models.LinkRow, row, thread=str(link.thread))
             tx.after.append(lambda: self._known.links.update({link.thread: link}))
 
@@ -32,6 +33,7 @@ class ChatPart(Part):
     async def drop_link(self, thread: ThreadRef) -> bool:
         async def job(tx: Transaction) -> bool:
             tx.after.append(lambda: self._known.links.pop(thread, None))
+            tx.note("link.drop", str(thread))
             return bool(await models.LinkRow.filter(thread=str(thread)).using_db(tx.db).delete())
 
         return await self._writer.write(job)
@@ -42,6 +44,7 @@ class ChatPart(Part):
     async def put_settings(self, settings: ChatSettings) -> None:
         async def job(tx: Transaction) -> None:
             row = {"settings": pack(to_json(settings))}
+            tx.note("settings.put", str(settings.chat), row["settings"])
             await upsert(tx, models.SettingsRow, row, chat=str(settings.chat))
             tx.after.append(lambda: self._known.settings.update({settings.chat: settings}))
 

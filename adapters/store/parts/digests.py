@@ -21,11 +21,13 @@ class DigestPart(Part):
         async def job(tx: Transaction) -> None:
             row = {"thread": str(plan.thread), "cron": plan.cron, "zone": plan.zone, "next_at": plan.next_at}
             await upsert(tx, models.DigestRow, row, room=str(plan.thread.room))
+            tx.note("digest.put", str(plan.thread.room), plan.cron)
 
         await self._writer.write(job)
 
     async def drop_digest(self, room: ChatRef) -> bool:
         async def job(tx: Transaction) -> bool:
+            tx.note("digest.drop", str(room))
             return bool(await models.DigestRow.filter(room=str(room)).using_db(tx.db).delete())
 
         return await self._writer.write(job)

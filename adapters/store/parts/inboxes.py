@@ -40,6 +40,7 @@ class InboxPart(Part):
     async def set_aside(self, key: str, error: str) -> None:
         async def job(tx: Transaction) -> None:
             await tx.run(_ASIDE, True, clean(error), clean(key))
+            tx.note("delivery.aside", key)
 
         await self._writer.write(job)
 
@@ -50,12 +51,14 @@ class InboxPart(Part):
 
     async def replay(self, key: str) -> bool:
         async def job(tx: Transaction) -> bool:
+            tx.note("delivery.replay", key)
             return bool(await tx.run(_REPLAY, False, clean(key), True))
 
         return await self._writer.write(job)
 
     async def drop(self, key: str) -> bool:
         async def job(tx: Transaction) -> bool:
+            tx.note("delivery.drop", key)
             return bool(await tx.run(_DROP, to_micros(self._now()), b"", clean(key), True))
 
         return await self._writer.write(job)

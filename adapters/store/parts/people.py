@@ -39,6 +39,7 @@ class PeoplePart(Part):
     async def drop_grant(self, person: Person, scope: Scope) -> bool:
         async def job(tx: Transaction) -> bool:
             tx.after.append(lambda: self._known.drop_grant(str(person), scope))
+            tx.note("grant.drop", str(person), scope or "everywhere")
             return bool(await people.GrantRow.filter(who=str(person), scope=scope).using_db(tx.db).delete())
 
         return await self._writer.write(job)
@@ -49,6 +50,7 @@ class PeoplePart(Part):
     async def _grant(self, tx: Transaction, grant: Grant) -> None:
         await upsert(tx, people.GrantRow, people.grant_columns(grant), who=str(grant.person), scope=grant.scope)
         tx.after.append(lambda: self._known.put_grant(grant))
+        tx.note("grant.put", str(grant.person), f"{grant.role.word} {grant.scope or 'everywhere'}")
 
     # -------------------------------------------------------------------------------------------- codes
 
@@ -56,6 +58,7 @@ class PeoplePart(Part):
         async def job(tx: Transaction) -> None:
             row = {**_hidden(code), "until": until}
             await upsert(tx, people.PairingRow, row, platform=platform)
+            tx.note("pairing.offer", platform)
 
         await self._writer.write(job)
 
@@ -94,6 +97,7 @@ class PeoplePart(Part):
             }
             await people.InviteRow.filter(until__lt=invite.until - INVITES_KEPT).using_db(tx.db).delete()
             await upsert(tx, people.InviteRow, row, invite=invite.id)
+            tx.note("invite.offer", invite.id, invite.role.word)
 
         await self._writer.write(job)
 
@@ -106,6 +110,7 @@ class PeoplePart(Part):
             row = right[0]
             row.state, row.person, row.person_room = InviteState.CLAIMED.value, pack(to_json(person)), str(room)
             await row.save(using_db=tx.db, update_fields=["state", "person", "person_room"])
+            tx.note("invite.claim", row.invite, str(person))
             return people.invite_of(row)
 
         return await self._writer.write(job)
@@ -119,6 +124,7 @@ class PeoplePart(Part):
             claimed = people.InviteRow.filter(invite=invite_id, state=InviteState.CLAIMED.value)
             if not await claimed.using_db(tx.db).update(state=state.value):
                 return False
+            tx.note("invite.settle", invite_id, state.value)
             if grant is not None:
                 await self._grant(tx, grant)
             return True
@@ -137,6 +143,7 @@ class PeoplePart(Part):
         async def job(tx: Transaction) -> None:
             await upsert(tx, people.ChatRow, people.chat_columns(chat), room=str(chat.room))
             tx.after.append(lambda: self._known.chats.update({chat.room: chat}))
+            tx.note("chat.standing", str(chat.room), chat.standing.value)
 
         await self._writer.write(job)
 

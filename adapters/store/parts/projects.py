@@ -31,6 +31,7 @@ class ProjectPart(Part):
             row = await one(tx, models.ProjectRow.filter(key=project.key))
             if row is None:
                 await models.ProjectRow.create(using_db=tx.db, cause=cause, **_columns(project))
+                tx.note("project.add", project.key, f"{project.repo.forge}:{project.repo.path}")
             return await self._learn(tx, project.key)
 
         return await self._writer.write(job)
@@ -38,6 +39,7 @@ class ProjectPart(Part):
     async def put_project(self, project: Project) -> None:
         async def job(tx: Transaction) -> None:
             await upsert(tx, models.ProjectRow, _columns(project), key=project.key)
+            tx.note("project.put", project.key, f"{project.repo.forge}:{project.repo.path} {project.base}")
             await self._learn(tx, project.key)
 
         await self._writer.write(job)
@@ -82,6 +84,7 @@ class ProjectPart(Part):
                     created_at=at,
                     cause=cause,
                 )
+                tx.note("task.add", row.key)
             return task_of(row)
 
         return await self._writer.write(job)
@@ -90,6 +93,7 @@ class ProjectPart(Part):
         async def job(tx: Transaction) -> None:
             if not await models.TaskRow.filter(key=key).using_db(tx.db).update(state=state.value):
                 raise NotFound(f"There is no task {key}.")
+            tx.note("task.state", key, state.value)
 
         await self._writer.write(job)
 
@@ -130,6 +134,7 @@ class PullPart(Part):
                 raise NotFound(f"{project} has no pull request {number}.")
             row.state = state.value
             await row.save(using_db=tx.db, update_fields=["state"])
+            tx.note("pull.state", f"{project}#{number}", state.value)
             return pull_of(row)
 
         return await self._writer.write(job)

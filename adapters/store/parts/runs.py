@@ -86,6 +86,7 @@ class RunPart(Part):
         async def job(tx: Transaction) -> int:
             row = await _must_find(tx, run)
             row.step, row.attempts = step, row.attempts + 1 if row.step == step else 1
+            tx.note("run.step", run, f"{step} {row.attempts}")
             await self._save(tx, row, "step", "attempts")
             return row.attempts
 
@@ -105,6 +106,7 @@ class RunPart(Part):
             if row is None:
                 return None
             row.stop_asked_by = row.stop_asked_by or by
+            tx.note("run.stop", run)
             return await self._save(tx, row, "stop_asked_by")
 
         return await self._writer.write(job)
@@ -117,6 +119,7 @@ class RunPart(Part):
             await models.WorkRow.create(using_db=tx.db, **work_columns(work))
             new = work_of(await models.WorkRow.get(work=work.id, using_db=tx.db))
             tx.after.append(lambda: self._known.put_work(new))
+        tx.note("run.start", run.id, f"{run.agent} on {work.project} {work.branch} for {run.asked_by}")
         row = await models.RunRow.create(using_db=tx.db, owner=self._node, **run_columns(run))
         await models.TurnRow.create(using_db=tx.db, **turn_columns(first))
         await _note(tx, run.id, run.state, run.created_at)
@@ -164,6 +167,7 @@ class RunPart(Part):
         row.state, row.ended_at, row.error = state.value, at, error
         row.asks, row.parked_until = "", None
         await _note(tx, run, state, at)
+        tx.note("run.end", run, state.value)
         await self._save(tx, row, "state", "ended_at", "error", "asks", "parked_until")
         return True
 

@@ -44,20 +44,28 @@ class SecretPart(Part):
         return [sealed_of(row) for row in await self._rows(query.order_by("scope", "name"))]
 
     async def put_sealed(self, sealed: Sealed) -> bool:
-        return await self._writer.write(lambda tx: put(tx, sealed))
+        async def job(tx: Transaction) -> bool:
+            tx.note("secret.put", f"{sealed.ref.scope} {sealed.ref.name}")
+            return await put(tx, sealed)
+
+        return await self._writer.write(job)
 
     async def move_sealed(self, old: SecretRef, sealed: Sealed) -> bool:
         async def job(tx: Transaction) -> bool:
             if not await put(tx, sealed):
                 return False
             await _row(old).using_db(tx.db).delete()
+            tx.note("secret.put", f"{sealed.ref.scope} {sealed.ref.name}")
             return True
 
         return await self._writer.write(job)
 
     async def drop_sealed(self, ref: SecretRef) -> bool:
         async def job(tx: Transaction) -> bool:
-            return bool(await _row(ref).using_db(tx.db).delete())
+            is_there = bool(await _row(ref).using_db(tx.db).delete())
+            if is_there:
+                tx.note("secret.drop", f"{ref.scope} {ref.name}")
+            return is_there
 
         return await self._writer.write(job)
 
@@ -75,12 +83,14 @@ class SecretPart(Part):
             for row in rows:
                 row.words, row.key = turn(sealed_of(row)), key
                 await row.save(using_db=tx.db, update_fields=["words", "key"])
+            tx.note("secret.rotate", key, f"{len(rows)} secrets")
             return len(rows)
 
         return await self._writer.write(job)
 
     async def drop_all_sealed(self) -> int:
         async def job(tx: Transaction) -> int:
+            tx.note("secret.drop", "all")
             await SecretRow.filter(**_CURRENT).using_db(tx.db).delete()
             return int(await SecretRow.all().using_db(tx.db).delete())
 

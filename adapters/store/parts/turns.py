@@ -37,6 +37,7 @@ class TurnPart(Part):
     async def amend_turn(self, cause: Cause, text: str) -> bool:
         async def job(tx: Transaction) -> bool:
             queued = models.TurnRow.filter(cause=cause, state=QUEUED)
+            tx.note("run.amend", cause)
             if await queued.using_db(tx.db).update(text=text):
                 return True
             return await models.TurnRow.filter(cause=cause, text=text).using_db(tx.db).exists()
@@ -83,6 +84,7 @@ async def _add(tx: Transaction, thread: ThreadRef, cause: Cause, text: str, pers
     last = await one(tx, models.TurnRow.filter(run=lane.run).order_by("-number"))
     turn = Turn(RunId(lane.run), last.number + 1 if last else 1, cause, text, person)
     await models.TurnRow.create(using_db=tx.db, **turn_columns(turn))
+    tx.note("run.say", turn.run, f"turn {turn.number}")
     return turn
 
 

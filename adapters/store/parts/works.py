@@ -43,13 +43,20 @@ class WorkPart(Part):
         await self._change(work, session=session, session_agent=agent)
 
     async def put_pull(self, work: WorkId, pull: PullRequest) -> None:
-        await self._change(work, **pull_columns(pull))
+        await self._change(work, f"#{pull.number} {pull.state}", **pull_columns(pull))
 
     async def close_work(self, work: WorkId) -> None:
-        await self._change(work, is_open=False)
+        await self._change(work, "closed", is_open=False)
 
-    async def _change(self, work: WorkId, **columns: Any) -> None:  # noqa: ANN401 - columns are of several types
+    async def _change(
+        self,
+        work: WorkId,
+        act: str = "",
+        **columns: Any,  # noqa: ANN401 - columns are of several types
+    ) -> None:
         async def job(tx: Transaction) -> None:
+            if act:
+                tx.note("work.change", work, act)
             await models.WorkRow.filter(work=work).using_db(tx.db).update(**columns)
             row = await one(tx, models.WorkRow.filter(work=work))
             if row is None:

@@ -49,7 +49,6 @@ class Watch:
 
     async def look(self, pid: int) -> str:
         """Returns when a limit is passed, with everything inside ended: which one, in plain words."""
-        await asyncio.to_thread(self._disk.begin)
         pause = FIRST_SECONDS
         while True:
             await asyncio.sleep(pause)
@@ -147,17 +146,17 @@ class _Seen:
 
 
 class _Disk:
-    """What the checkout takes. It is walked only when its disk became fuller, and once in a while."""
+    """What the checkout takes. It is walked only when its disk became fuller, and once in a while.
+
+    Made before the command is started, to know what was free then.
+    """
 
     def __init__(self, config: SandboxConfig, workspace: str, seen: Sizes) -> None:
         self._config, self._workspace, self._seen = config, workspace, seen
-        self._room = (0, 0)
+        self._room = _room(workspace)
         self._rounds = 0
         self.unlinked = 0
         """Bytes that the command holds in files it has deleted."""
-
-    def begin(self) -> None:
-        self._room = _room(self._workspace)
 
     def over(self) -> str:
         self._rounds += 1

@@ -447,6 +447,22 @@ async def test_a_chat_with_a_link_is_known(bot: WholeBot) -> None:
     assert chat.by == "a link"
 
 
+async def test_a_bare_word_that_grants_nothing_is_no_command(bot: WholeBot) -> None:
+    await bot.linked()
+    for words in ("revoke", "grant developer", "pair programming"):
+        await bot.ask(words)
+
+    assert [turn.prompt for turn in bot.agent.turns] == ["revoke", "grant developer", "pair programming"]
+
+
+async def test_a_private_answer_needs_a_platform_that_reaches(bot: WholeBot) -> None:
+    object.__setattr__(bot.desk, "platforms", {"fake": object()})
+
+    await in_group(bot, "/people")
+
+    assert bot.platform.texts() == ["That is private. Say it to me in a direct chat."]
+
+
 @pytest.mark.parametrize("words", ["/approve_chat", "/refuse_chat"])
 async def test_a_direct_chat_needs_no_approval(bot: WholeBot, words: str) -> None:
     assert (await bot.ask(words)).text.startswith("A direct chat needs no approval")

@@ -23,6 +23,9 @@ log = structlog.get_logger()
 TRIES = 3
 """A delivery that could not be handled so often is set aside, so that its thread goes on."""
 
+LONGEST_NAME = 600
+"""Bytes of a cause, a thread or a person; the platforms' own have up to two hundred. PostgreSQL: 2,704 in an index."""
+
 REMINDER = "at start"
 HOW_TO_REPLAY = "`patchbay inbox list` tells what they are, with the bot stopped."
 
@@ -106,7 +109,7 @@ class Inbox:
     async def _read(self, platform: Source, delivery: Delivery) -> tuple[Arrival, Event] | None:
         """Whoever reads it again, from the database, reads the same."""
         event = platform.read(delivery.raw)
-        if event is None:
+        if event is None or not _is_sound(event):
             return None
         cleaned = await self._clean(platform, delivery, event)
         if cleaned.delivery is not delivery:
@@ -236,3 +239,13 @@ def _aside_words(key: str, error: str) -> str:
 
 async def _as_it_is(_source: Source, delivery: Delivery, _event: Event) -> Cleaned:
     return Cleaned(delivery)
+
+
+def _is_sound(event: Event) -> bool:
+    """Names of any length end up in keys, and one that no database takes would fail all that is committed with it."""
+    names = [event.cause, event.lane] if isinstance(event, PullNews) else _names(event)
+    return all(len(name.encode(errors="replace")) <= LONGEST_NAME for name in names)
+
+
+def _names(event: ChatEvent) -> list[str]:
+    return [event.cause, str(event.thread), str(event.person)]

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.store import DatabaseStore
 from core.alerts import AlertKind, Alerts
-from core.inbox import Inbox
+from core.inbox import LONGEST_NAME, Inbox
 from core.model.chat import ChatEvent, Delivery, Said, ThreadRef
 from core.model.errors import StoreError
 from tests.databases import sqlite_store
@@ -65,7 +65,7 @@ class Desk:
         return replace(self.platform.thread, root=root)
 
     async def until(self, claim: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not claim():
                 await asyncio.sleep(0.005)
                 await self.clock.forward(1)
@@ -112,6 +112,15 @@ async def test_one_slow_thread_never_holds_another(desk: Desk) -> None:
     desk.gates["slow"].set()
     await desk.inbox.until_quiet()
     assert desk.heard == ["quick", "slow", "after slow"]
+
+
+async def test_a_name_that_no_database_takes_is_not_kept_and_holds_up_nothing(desk: Desk) -> None:
+    await desk.platform.say("endless", thread=desk.inside("x" * LONGEST_NAME))
+    await desk.platform.say("half a character", thread=desk.inside("\ud800"))
+    await desk.platform.say("short")
+    await desk.inbox.until_quiet()
+
+    assert sorted(desk.heard) == ["half a character", "short"]
 
 
 async def test_the_same_cause_twice_is_heard_once(desk: Desk) -> None:

@@ -270,6 +270,21 @@ def odd_type(sender: Sender, dice: random.Random) -> Request:
     return _signed(sender, json.dumps({**event, slot: dice.choice(wrong)}).encode())
 
 
+def endless_name(sender: Sender, dice: random.Random) -> Request:
+    """Ids that no index of a database holds."""
+    event, size = sender.event(), dice.randrange(1_000, 4_000)
+    word, number = "".join(dice.choices("abcdefgh0123456789", k=size * 20)), dice.randrange(10 ** (size - 1), 10**size)
+    if sender.name == "slack":
+        fields = dice.choice([("client_msg_id",), ("channel",), ("user",), ("ts", "client_msg_id"), ("thread_ts",)])
+        return _signed(sender, body_of({**event, "event": {**event["event"], **dict.fromkeys(fields, word)}}))
+    if sender.name == "github":
+        return _signed(sender, body_of({**event, "pull_request": {**event["pull_request"], "number": number}}))
+    message = event["message"]
+    odd = {"message_id": number, "chat": {"id": number, "type": "private"}, "from": {**message["from"], "id": number}}
+    field = dice.choice(sorted(odd))
+    return _signed(sender, body_of({**event, "message": {**message, field: odd[field]}}))
+
+
 def unclean(sender: Sender, dice: random.Random) -> Request:
     """NUL, controls and half of a character, as they stand."""
     body = body_of(sender.event())
@@ -367,6 +382,7 @@ KINDS: Mapping[str, Make] = {
     "nested": nested,
     "big number": big_number,
     "type of a field": odd_type,
+    "endless name": endless_name,
     "NUL and broken UTF-8": unclean,
     "form": form,
 }

@@ -12,10 +12,11 @@ import pytest
 from adapters.chat.slack.receive import Signed
 from adapters.chat.telegram.platform import Telegram
 from adapters.forges.github_webhook import GithubWebhook
-from tests.adapters.webhooks.bench import keys, life
+from tests.adapters.webhooks.bench import keys, life, life_over
 from tests.adapters.webhooks.mutants import BY_SIGNATURE, BY_SIGNED_BODY, PER_CLASS, control
 from tests.adapters.webhooks.play import play
 from tests.adapters.webhooks.senders import honest
+from tests.databases import postgres_store
 
 COUNT = int(os.environ.get("WEBHOOK_MUTATIONS", "500"))
 """On each platform; 20,000 are the figure."""
@@ -55,6 +56,19 @@ def _without_checks(patch: Callable[[Any, str, Any], None]) -> None:
     patch(Telegram, "_is_signed", lambda *_: True)
     patch(Signed, "is_from_slack", lambda *_: True)
     patch(GithubWebhook, "_is_signed", lambda *_: True)
+
+
+@pytest.mark.parametrize("name", SENDERS)
+async def test_no_name_is_too_long_for_postgresql(name: str) -> None:
+    async with postgres_store() as store, keys() as made, life_over(made, store) as bench:
+        sender = made.sender(name)
+        statuses = await bench.bring_all([each.request for each in control(sender, "endless name", 1)])
+        heard = list(bench.heard)
+        await bench.bring_all([honest(sender)])
+
+    assert max(statuses) < 500
+    assert heard == []
+    assert len(bench.heard) == 1
 
 
 @pytest.mark.parametrize("name", SENDERS)

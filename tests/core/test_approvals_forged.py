@@ -88,8 +88,8 @@ async def test_no_forged_act_is_spent(tmp_path: Path, capsys: pytest.CaptureFixt
     total = sum(all_of_them.values())
     with capsys.disabled():
         least = min(all_of_them.values())
-        print(f"\nforged approvals: {sum(refused.values())} of {total} refused, at least {least} of each of")
-        print("  " + ", ".join(sorted(all_of_them)))
+        print(f"\nforged approvals: {sum(refused.values())} of {total} refused, at least {least} of each of")  # noqa: T201 - a figure for who reads the run
+        print("  " + ", ".join(sorted(all_of_them)))  # noqa: T201 - a figure for who reads the run
     assert refused == all_of_them
     assert min(all_of_them.values()) >= COUNT // 20
     swapped = [name for name in all_of_them if name.startswith("swapped")]
@@ -227,7 +227,7 @@ async def test_no_forged_press_and_no_forged_word_decides(tmp_path: Path, capsys
         assert truly.state is ApprovalState.GRANTED, "the true one counts"
 
     with capsys.disabled():
-        print(f"\nforged answers: {count} of {count} refused: {dict(kinds)}")
+        print(f"\nforged answers: {count} of {count} refused: {dict(kinds)}")  # noqa: T201 - a figure for who reads the run
     assert min(kinds.values()) >= count // 6
 
 

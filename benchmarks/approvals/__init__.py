@@ -1,0 +1,1 @@
+"""How often people are asked: ten runs of different kinds, under the default policy."""

@@ -416,6 +416,7 @@ async def test_one_press_of_an_admin_approves_and_of_nobody_else(bot: WholeBot) 
     chat = await bot.store.chat(group(bot, "new").room)
     assert chat is not None
     assert (chat.standing, chat.title, chat.by) == (Standing.APPROVED, "News", str(ADMIN))
+    assert await bot.authority.knows(replace(added, cause=Cause("j4"), person=MEMBER))
     await bot.platform.deliver(replace(added, cause=Cause("j4"), person=MEMBER))
     await bot.quiet()
     assert len(bot.platform.posts) == 2

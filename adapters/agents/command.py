@@ -14,12 +14,14 @@ from adapters.agents.asking import Refused, permit
 from adapters.agents.caps import capped_until
 from adapters.agents.config import CommandConfig
 from adapters.agents.output import Excerpt
+from adapters.gateway.inside import forwarded
 from adapters.system import AGENT_NICE, ProcessLimitError, ProcessTimeoutError, SystemClock, run
 from core.model.approvals import Act, ActKind
 from core.model.errors import AgentCapped, AgentError, AgentLimit, AgentUnready, SandboxError
 from core.model.events import ActionBegan, ActionEnded, Readiness, TextSaid, TurnAsk, TurnResult
+from core.model.spend import Door
 from core.model.work import Checkout
-from core.ports import Access, Approve, Clock, Note, Sandbox
+from core.ports import Access, Approve, Clock, Note, Sandbox, Wrapped
 
 WORDS = "{words}"
 TITLE_CHARS = 80
@@ -29,6 +31,8 @@ STREAM_CHARS = 12_000
 """What is streamed of one step's output while it runs."""
 NOT_STARTED = re.compile(r"(?:bwrap|sandbox): execvp .*: (.+)")
 """What the sandbox says of a program that is not there."""
+OFF = "off"
+"""The name of no sandbox."""
 ANYWHERE = "/workspace"
 """Some folder, to ask the sandbox for its PATH."""
 
@@ -86,7 +90,7 @@ class Command:
         until = asyncio.get_running_loop().time() + min(turn.seconds, self._config.seconds)
         over: list[_Step] = []
         for number, argv in enumerate(steps, 1):
-            over.append(await self._run(argv, number, turn.checkout, until, note))
+            over.append(await self._run(argv, number, turn.checkout, until, note, turn.door))
             if over[-1].code != 0 and self._config.stop_at_failure:
                 self._check_cap(over[-1])
                 raise AgentError(f"{self._name} failed. {over[-1].shown}")
@@ -106,19 +110,23 @@ class Command:
         if reset is not None:
             raise AgentCapped(f"{self._name}: its provider's usage cap is reached. {step.shown}", reset)
 
-    async def _run(self, argv: Sequence[str], number: int, checkout: Checkout, until: float, note: Note) -> _Step:
+    async def _run(
+        self, argv: Sequence[str], number: int, checkout: Checkout, until: float, note: Note, door: Door | None
+    ) -> _Step:
         """One step, shown from its beginning to its end."""
         id_, title, code = f"step-{number}", _title(argv), None
         note(ActionBegan(id_, title))
         try:
-            code, output = await self._process(argv, checkout, until, note)
+            code, output = await self._process(argv, checkout, until, note, door)
         finally:
             note(ActionEnded(id_, code == 0, code))
         return _Step(title, code, output)
 
-    async def _process(self, argv: Sequence[str], checkout: Checkout, until: float, note: Note) -> tuple[int, str]:
+    async def _process(
+        self, argv: Sequence[str], checkout: Checkout, until: float, note: Note, door: Door | None
+    ) -> tuple[int, str]:
         output = Excerpt(ANSWER_CHARS)
-        wrapped = self._sandbox.wrap(argv, checkout.path, Access.WRITE, {}, project=checkout.project)
+        wrapped = self._wrapped(argv, checkout, door)
         seconds = max(until - asyncio.get_running_loop().time(), 0.0)
         try:
             ended = await run(
@@ -147,6 +155,15 @@ class Command:
             raise AgentUnready(f"{self._name}: `{argv[0]}` cannot be started ({refused[1]}).")
         limit = wrapped.watch.told_by(ended.code) if wrapped.watch else ""
         return ended.code, f"{output.text}\n[{limit}]" if limit else output.text
+
+    def _wrapped(self, argv: Sequence[str], checkout: Checkout, door: Door | None) -> Wrapped:
+        path, project = checkout.path, checkout.project
+        if door is None:
+            return self._sandbox.wrap(argv, path, Access.WRITE, {}, project=project)
+        if self._sandbox.name == OFF:
+            raise AgentUnready(f"{self._name}: `models` needs the sandbox, which is switched off (`sandbox: off`).")
+        variables = door.variables
+        return self._sandbox.wrap(forwarded(argv), path, Access.WRITE, variables, project=project, socket=door.socket)
 
 
 def expand(argv: Sequence[str], words: Sequence[str], name: str) -> list[str]:

@@ -56,3 +56,5 @@ class CommandConfig(_Entry):
     """Running it twice does no harm: a run that was cut is simply run again."""
     stop_at_failure: bool = True
     """A step that exits with anything but 0 fails the run; else it is only shown."""
+    models: tuple[str, ...] = ()
+    """Upstreams of the section `gateway` that its programs reach, by the variables they customarily read."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from adapters.gateway.config import GatewayConfig
 from adapters.gateway.upstreams import Api, Upstream, upstream
+from core.model.errors import ConfigError
 
 INSTEAD = "behind the gateway"
 """Stands for a key in the configuration of an agent that has one."""
@@ -38,8 +39,11 @@ def upstreams_of(agents: Mapping[str, BaseModel], config: GatewayConfig) -> dict
             private = (*config.private_hosts, *((urlsplit(base).hostname or "",) if kind == Api.OLLAMA else ()))
             made = upstream(name, Api(kind), base, key, private, config.prices, is_guarded=True)
             found[name] = (made,)
-        elif wanted := tuple(own[each] for each in getattr(section, "models", ()) if each in own):
-            found[name] = wanted
+        elif wanted := getattr(section, "models", ()):
+            if missing := [each for each in wanted if each not in own]:
+                there = ", ".join(own) or "none"
+                raise ConfigError(f"agents.{name}.models: no upstream {missing[0]}; gateway.upstreams has {there}.")
+            found[name] = tuple(own[each] for each in wanted)
     return found
 
 

@@ -92,11 +92,11 @@ class Budgets:
         if await self._store.settle_call(hold.call, spent) and self.rules.amounts:
             budgets = self.rules.budgets(hold.account, hold.day)
             for standing in await self._store.standings(budgets):
-                if standing.share >= self.rules.warn_at:
+                if standing.share >= self.rules.warn_at and not standing.is_used_up:
                     await self._warn(hold.account, standing)
 
     async def _warn(self, account: Account, standing: Standing) -> None:
-        """Once for each budget, and once more after more was allowed."""
+        """Once for each budget, and once more after more was allowed. Of one that is used up the card tells."""
         key = PostKey(f"budget-warning:{standing.budget.name}:{standing.micros}:{standing.tokens}")
         post: Post = warning_post(standing)
         try:

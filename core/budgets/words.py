@@ -48,9 +48,8 @@ def more_words(offer: Offer) -> str:
 
 
 def warning_post(standing: Standing) -> Post:
-    share = f"{min(standing.share, 1.0):.0%}"
     return Post(
-        f"💰 **{share} of the budget of {whose(standing)} is spent**: {spent_of(standing)}. "
+        f"💰 **{standing.share:.0%} of the budget of {whose(standing)} is spent**: {spent_of(standing)}. "
         "When it is used up I stop and ask; /budget shows how things stand."
     )
 

@@ -273,10 +273,10 @@ async def test_a_warning_that_cannot_be_said_stops_nothing(bot: WholeBot, monkey
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(bot.posts, "say", mute)
-    await bot.budgets.end(hold, Spent(1, 1, DOLLAR))
+    await bot.budgets.end(hold, Spent(1, 1, 900_000))
 
     (standing,) = await bot.budgets.standings(account)
-    assert standing.is_used_up
+    assert standing.spent.micros == 900_000
 
 
 async def test_a_call_that_a_crash_cut_counts_as_it_was_guessed(bot: WholeBot) -> None:

@@ -29,7 +29,8 @@ from core.model.errors import SandboxError
 from core.model.events import Readiness
 from core.ports import Access, Wrapped
 
-PROBE_SECONDS = 10.0
+PROBE_SECONDS = 20.0
+"""A busy machine is no reason to let no agent run."""
 
 HOME = "/home/agent"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,6 +62,9 @@ OWN_ETC = Path(__file__).parent / "etc"
 FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|TERM")
 """Would be read by bubblewrap itself, outside; the last four are ours."""
 
+
+NESTING_REFUSED = re.compile(r"userns|user_namespaces|[Uu]nknown option")
+"""What bubblewrap says where it cannot forbid namespaces within."""
 
 MASKED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
 """They tell of the whole machine, whoever asks."""
@@ -110,7 +114,7 @@ class Bubblewrap:
         """It runs a script inside that tries to get out; what the script finds decides."""
         about = f"bubblewrap ({self._program})"
         missing = await self._missing()
-        if missing and self._no_nesting:
+        if NESTING_REFUSED.search(missing) and self._no_nesting:
             self._no_nesting = ()  # before 0.8 bubblewrap has no such option; nested namespaces gain nothing by it
             missing = await self._missing()
         return Readiness(about, is_usable=not missing, missing=f"{self._program}: {missing}" if missing else "")

@@ -243,8 +243,13 @@ def _child_of(pid: int) -> int:
     return 0
 
 
+def _listed(pid: int) -> Path:
+    """Where the kernel lists them, if it was made to."""
+    return Path(f"/proc/{pid}/task/{pid}/children")
+
+
 def _children(pid: int) -> Iterator[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
+    path = _listed(pid)
     if path.exists():
         yield from (int(each) for each in _read(path).split())
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,13 +17,16 @@ import pytest
 from adapters.agents import AGENTS, AgentTools
 from adapters.agents.command import Command
 from adapters.agents.config import AnthropicConfig, CommandConfig
-from adapters.sandbox import NoSandbox, Unsandboxed
-from adapters.sandbox.bubblewrap import LAYERS, SOCKET_INSIDE
+from adapters.sandbox import Bubblewrap, NoSandbox, Unsandboxed, watch
+from adapters.sandbox.bubblewrap import LAYERS, SOCKET_INSIDE, _compiled
+from adapters.sandbox.config import as_section
+from adapters.sandbox.filters import build_filter
 from adapters.sandbox.probe import judge
+from adapters.sandbox.watch import MOST_SIZES, Measured, Sizes, _children, _read, _room, _Seen, measure
 from adapters.system import Ended
 from core.model.errors import SandboxError
 from tests.adapters.agents.turns import Notes, nobody_asked, turn_in
-from tests.adapters.cells import Cell
+from tests.adapters.cells import Cell, program
 from tests.fakes.llm import FakeLLM, Reply, ToolUse, Words
 
 # ------------------------------------------------------------------------------------ every tool goes through it
@@ -219,3 +223,74 @@ def test_without_a_sandbox_nothing_is_wrapped_or_held(tmp_path: Path) -> None:
         NoSandbox("why not").wrap(["true"], "/w", None, {})
 
     assert Unsandboxed().wrap(["true"], "/w", None, {}).watch is None  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------ small things
+
+
+def test_a_watch_that_cannot_see_counts_nothing(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+
+    assert _read(gone) == ""
+    assert list(_children(2**30)) == []
+    assert _Seen(gone).resident("1") == 0
+    assert _Seen(gone).proportional("1") == 0
+    assert _room(str(gone)) == (0, 0)
+    assert measure(str(gone)) == Measured(0, 0, is_hidden=False)
+
+
+def test_children_are_found_with_and_without_the_kernels_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        found = list(_children(os.getpid()))
+        child.kill()
+    listed = tmp_path / "children"
+    listed.write_text("12 34 ")
+    monkeypatch.setattr(watch, "_listed", lambda _: listed)
+
+    assert child.pid in found
+    assert list(_children(1)) == [12, 34]
+
+
+def test_only_so_many_sizes_are_remembered() -> None:
+    sizes = Sizes()
+    for number in range(MOST_SIZES + 5):
+        sizes.first(str(number), Measured(number, 0, is_hidden=False))
+
+    assert "4" not in sizes
+    assert sizes.first("5", Measured(0, 0, is_hidden=False)).size == 5
+
+
+def test_a_machine_whose_calls_are_not_known_has_no_filter() -> None:
+    assert build_filter(has_landlock=True, machine="riscv64") == b""
+    assert len(build_filter(has_landlock=False, machine="aarch64")) > len(
+        build_filter(has_landlock=True, machine="aarch64")
+    )
+
+
+def test_where_nothing_can_be_written_the_launcher_is_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "launch.py"
+    source.write_text("print(1)")
+    made = _compiled(source)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/launch.py").write_text("print(1)")
+    (tmp_path / "other/__pycache__").write_text("a file where a folder would be")
+
+    assert made.suffix == ".pyc"
+    assert _compiled(source) == made
+    assert _compiled(tmp_path / "other/launch.py") == tmp_path / "other/launch.py"
+
+
+def test_short_settings_stand_for_the_mode() -> None:
+    assert as_section("off") == {"mode": "off"}
+    assert as_section({"mode": "auto"}) == {"mode": "auto"}
+
+
+@pytest.mark.parametrize(("said", "is_tried"), [("bwrap: Unknown option --disable-userns", True), ("bwrap: no", False)])
+async def test_only_an_old_bubblewrap_is_asked_for_less(tmp_path: Path, said: str, *, is_tried: bool) -> None:
+    """What does not work for another reason is not tried with a wall less."""
+    old = tmp_path / "bwrap"
+    old.write_text(f'#!/bin/sh\ncase "$*" in *--disable-userns*) echo "{said}" >&2; exit 1;; esac\nexec "$REAL" "$@"\n')
+    old.write_text(old.read_text().replace("$REAL", str(program())))
+    old.chmod(0o755)
+
+    assert (await Bubblewrap(old, [tmp_path]).probe()).is_usable is is_tried

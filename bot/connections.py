@@ -25,6 +25,11 @@ EXTRA = 32
 EXTRA_SECONDS = 2.0
 EXTRA_BYTES = 4_096
 
+MOST_LINES, LINE_BYTES = 400, 64
+"""Of what comes at once: no more lines than that, unless they are longer on average. A head has at most 128, and what
+platforms send has none in its body. Chunks of a byte, heads without end and piles of requests cost far more than they
+weigh."""
+
 SECURITY: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -142,6 +147,10 @@ class Connection(web.RequestHandler):
             self._crowd.leave_beside(self)
 
     def data_received(self, data: bytes) -> None:
+        lines = data.count(b"\r\n")
+        if lines > MOST_LINES and lines * LINE_BYTES > len(data):
+            self.cut()
+            return
         if self._extra is None:
             super().data_received(data)
             return

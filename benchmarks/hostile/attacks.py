@@ -20,6 +20,9 @@ HOST = "127.0.0.1"
 TOGETHER = 20
 MIB = 1 << 20
 
+LONGER_CHUNKS = (b"7b\r\n" + b"x" * 0x7B + b"\r\n") * 2_000 + b"0\r\n\r\n"
+"""Just long enough to be let in."""
+
 Attack = Callable[[int], Awaitable[None]]
 
 
@@ -97,9 +100,15 @@ async def pipelining(port: int) -> None:
 
 
 async def chunks(port: int) -> None:
-    """Bodies of one byte a chunk, some with long extensions."""
+    """Bodies of one byte a chunk, of chunks that are just long enough, and with a long extension."""
     head = b"POST /github/webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    await _again_and_again(port, head + b"1\r\nx\r\n" * 200_000, head + b"1;" + b"e" * 4_000 + b"\r\nx\r\n", together=8)
+    await _again_and_again(
+        port,
+        head + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n",
+        head + LONGER_CHUNKS,
+        head + b"1;" + b"e" * 4_000 + b"\r\nx\r\n",
+        together=8,
+    )
 
 
 async def headers(port: int) -> None:

@@ -58,9 +58,8 @@ def report() -> tuple[list[int], int]:
             print(f"          refused: {act.title[:100]}")
     everything = Policy([])
     control = [len(judged(run, everything)[0]) for run in json.loads(RUNS.read_text(encoding="utf-8"))]
-    print(
-        f"median {statistics.median(prompts):g} prompts over {len(prompts)} runs (at most {MOST:g}), {refusals} refused;"
-    )
+    median = statistics.median(prompts)
+    print(f"median {median:g} prompts over {len(prompts)} runs (at most {MOST:g}), {refusals} refused;")
     print(f"without a policy, which asks about everything: median {statistics.median(control):g}")
     return prompts, refusals
 

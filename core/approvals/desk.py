@@ -15,7 +15,8 @@ from core.approvals.policy import Policy, Ruling, Then
 from core.approvals.words import decided, half, question, shown, title, whole
 from core.files import LONGEST
 from core.model.approvals import Act, Approval, ApprovalId, ApprovalState, Decision, Extent, Verdict
-from core.model.chat import Person, Priority, ThreadRef
+from core.model.chat import Person, Priority
+from core.model.errors import NotFound
 from core.model.work import Checkout, Run, Turn
 from core.ports import Approvals, Approve, Chats, Clock, Redact
 from core.posts import Posts
@@ -195,45 +196,36 @@ class ApprovalDesk:
 
     # ------------------------------------------------------------------------------------- for people
 
-    async def open_in(self, thread: ThreadRef) -> list[Approval]:
-        return await self._store.open_approvals(thread)
-
-    async def unexplained(self, thread: ThreadRef, person: Person) -> Approval | None:
-        """The question that this person has just denied here, and has not said why."""
-        found = await self._store.unexplained(thread, self._clock.now())
-        return next((each for each in reversed(found) if each.by is not None and str(each.by) == str(person)), None)
-
-    async def grant(self, approval: ApprovalId, person: Person, extent: Extent) -> Approval | None:
-        """What stands: the first decision. None: there is no such question. NotAllowed."""
+    async def grant(self, approval: ApprovalId, person: Person, extent: Extent) -> Approval:
+        """What stands: the first decision. NotFound, NotAllowed."""
         return await self._decide(approval, Decision(granted=True, person=person, extent=extent))
 
-    async def deny(self, approval: ApprovalId, person: Person, reason: str, *, asks_why: bool) -> Approval | None:
+    async def deny(self, approval: ApprovalId, person: Person, reason: str, *, asks_why: bool) -> Approval:
         """As `grant`. `asks_why`: the agent waits a while for a reason that comes afterwards."""
         until = self._clock.now() + timedelta(seconds=REASON_SECONDS) if asks_why else None
         decision = Decision(granted=False, person=person, reason=self._redact(reason), reason_until=until)
         return await self._decide(approval, decision)
 
-    async def explain(self, approval: ApprovalId, reason: str) -> Approval | None:
-        """None: too late."""
+    async def explain(self, approval: ApprovalId, reason: str) -> Approval:
+        """NotFound: too late."""
         found = await self._store.explain_denial(approval, self._redact(reason), self._clock.now())
-        if found is not None:
-            await self._show(found)
-            self._ring(approval)
-        return found
+        return await self._told(found, "That is too late: the agent has gone on. Say it as a message for it.")
 
-    async def _decide(self, approval: ApprovalId, decision: Decision) -> Approval | None:
+    async def _decide(self, approval: ApprovalId, decision: Decision) -> Approval:
         found = await self._store.decide_approval(approval, decision, self._clock.now())
-        if found is not None:
-            await self._show(found)
-            self._ring(approval)
+        return await self._told(found, "That question is not known any more.")
+
+    async def _told(self, found: Approval | None, otherwise: str) -> Approval:
+        if found is None:
+            raise NotFound(otherwise)
+        await self._show(found)
+        self._ring(found.id)
         return found
 
     async def _show(self, approval: Approval) -> None:
         """The asker's posts say what was decided."""
         zone = (await self._store.settings(approval.thread.room)).zone or self._zone
         is_half = approval.state is ApprovalState.OPEN
-        if is_half and approval.first is None:
-            return
         post = half(approval) if is_half else decided(approval, self._clock.now(), zone)
         for key in approval.keys:
             await self._posts.show(key, post)

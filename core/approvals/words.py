@@ -41,9 +41,8 @@ def shown(act: Act, redact: Redact, asked_because: str = "") -> str:
         parts.append(f"With the variables {', '.join(f'`{_flat(each)}`' for each in sorted(act.environment))}.")
     if reason := " ".join(unhidden(redact(act.reason)).split()):
         parts.append(f"**Why:** {reason if len(reason) <= REASON_LENGTH else reason[: REASON_LENGTH - 1] + '…'}")
-    if asked_because:
-        parts.append(f"*Asked because {asked_because}.*")
-    return "\n\n".join(parts)
+    parts.append(f"*Asked because {asked_because}.*" if asked_because else "")
+    return "\n\n".join(part for part in parts if part)
 
 
 def unhidden(text: str) -> str:
@@ -127,9 +126,7 @@ def told(approval: Approval, now: datetime, zone: str) -> str:
             return f"⛔ **Denied** by {by}, {at}{tail}{ask}"
         case ApprovalState.EXPIRED if now >= approval.until:
             return f"⌛ **Not allowed**: nobody answered until {local_time(approval.until, now, zone)}."
-        case ApprovalState.EXPIRED:
-            return f"⌛ **No longer asked**, {at}: the turn is over."
-    return "Still open."
+    return f"⌛ **No longer asked**, {at}: the turn is over."
 
 
 def _exact(act: Act) -> str:

@@ -86,8 +86,7 @@ async def deny(ask: No, scene: Scene, desk: Desk) -> Reply | None:
     asked = await _asked(ask.approval, scene, desk)
     reason = "" if ask.reason == NONE_GIVEN else ask.reason
     if asked.state is ApprovalState.DENIED and ask.reason and str(asked.by) == str(scene.person):
-        if await desk.approvals.explain(asked.id, reason) is None:
-            raise NotFound("That is too late: the agent has gone on. Say it as a message, and it reads it next.")
+        await desk.approvals.explain(asked.id, reason)
         return None
     stands = await desk.approvals.deny(asked.id, scene.person, reason, asks_why=not ask.reason)
     return _stands(stands, asked, scene, desk, is_yes=False)
@@ -118,10 +117,8 @@ async def _asked(approval: ApprovalId, scene: Scene, desk: Desk) -> Approval:
     return found
 
 
-def _stands(stands: Approval | None, before: Approval, scene: Scene, desk: Desk, *, is_yes: bool) -> Reply | None:
+def _stands(stands: Approval, before: Approval, scene: Scene, desk: Desk, *, is_yes: bool) -> Reply | None:
     """The question itself says what was decided; who comes too late is told what stands."""
-    if stands is None:
-        raise NotFound("That question is not known any more.")
     wanted = {ApprovalState.GRANTED, ApprovalState.SPENT} if is_yes else {ApprovalState.DENIED}
     is_mine = str(stands.by) == str(scene.person) and stands.state in wanted
     if stands.state is ApprovalState.OPEN or (before.state is ApprovalState.OPEN and is_mine):

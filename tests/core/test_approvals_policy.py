@@ -61,6 +61,9 @@ ORDINARY = [
     "xargs -n1 basename < list.txt",
     "true # sudo rm -rf /",
     "",
+    "ls 2>&- <&-; source env.sh; . ./x; bash run.sh; bash --version; sh -- x",
+    "cat <<EOF > x\nnever ended",
+    "printf $'a\\n'",
     "git commit -m \"$(cat <<'EOF'\nAdd it: it's done\nEOF\n)\"",
 ]
 
@@ -287,6 +290,7 @@ def test_what_reaches_beyond_the_run_is_asked_about(path: str) -> None:
         "cd - && echo x > ci.yml",
         "cd && echo x > ci.yml",
         'echo x > "$out"',
+        'echo x > "$a/../.github/x"',
         'echo x > ".github/$f"',
         "echo x > .github/*/ci.yml",
         "echo x > $PWD/.github/workflows/ci.yml",
@@ -419,6 +423,7 @@ def test_an_empty_command_is_nothing_that_hides() -> None:
     assert not hidden(Simple((Word("ls"),)), MOST_DEPTH + 1).is_whole
     assert not of_argv(()).is_whole
     assert not read("ls", MOST_DEPTH + 1).is_whole
+    assert not read("echo `echo \\`ls\\``", MOST_DEPTH).is_whole
 
 
 @given(st.text(alphabet="abs \n'\"\\$`(){}<>|&;#*=[]~!-", max_size=60))

@@ -151,6 +151,7 @@ class App:
                     return await main()
                 finally:
                     await self._drain(listeners)
+                    await self.checkpoints.last()
                     for worker in workers:
                         worker.cancel()
         except BaseExceptionGroup as errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.model.audit import Checkpoint
@@ -13,12 +14,16 @@ from core.model.errors import BotError
 
 
 class CheckpointFile:
+    """With a thread of its own: the loop's others end with the engine, and the last checkpoint comes after."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
 
     async def keep(self, checkpoint: Checkpoint) -> None:
         """On the disk when this returns. BotError."""
-        await asyncio.to_thread(self._append, json.dumps(to_json(checkpoint)))
+        line = json.dumps(to_json(checkpoint))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._append, line)
 
     def _append(self, line: str) -> None:
         try:

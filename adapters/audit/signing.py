@@ -10,6 +10,8 @@ from core.audit.chain import signed_words
 from core.model.audit import Checkpoint
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from adapters.secrets.keys import Keys
 
 
@@ -18,24 +20,28 @@ class KeySigner:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self._private: Ed25519PrivateKey | None = None
         self.key = ""
 
     async def sign(self, words: bytes) -> str:
-        return await asyncio.to_thread(self._sign, words)
+        private = self._private
+        if private is None:
+            private = await asyncio.to_thread(self._load)
+        return private.sign(words).hex()
 
     def public(self) -> str:
         """In hex. SecretsLocked."""
-        self._sign(b"")
+        self._load()
         return self.key
 
-    def _sign(self, words: bytes) -> str:
+    def _load(self) -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - when used
 
         keys = self._keys.load()
         seed = base64.urlsafe_b64decode(keys[0] if keys else self._keys.make())
         private = Ed25519PrivateKey.from_private_bytes(seed)
-        self.key = private.public_key().public_bytes_raw().hex()
-        return private.sign(words).hex()
+        self._private, self.key = private, private.public_key().public_bytes_raw().hex()
+        return private
 
 
 def is_signed(checkpoint: Checkpoint, key: str) -> bool:

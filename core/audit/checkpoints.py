@@ -38,13 +38,20 @@ class Checkpoints:
                 log.error("audit.no_checkpoint", reason=str(error))  # noqa: TRY400 - its text says what to do
             await self._clock.sleep(LOOK_SECONDS)
 
-    async def look(self) -> bool:
+    async def last(self) -> None:
+        """At the end, of all there is."""
+        try:
+            await self.look(is_last=True)
+        except BotError as error:
+            log.error("audit.no_checkpoint", reason=str(error))  # noqa: TRY400 - its text says what to do
+
+    async def look(self, *, is_last: bool = False) -> bool:
         """Make one if it is due. False: it is not."""
         head = await self._audits.audit_head()
         if head is None or (self._last is not None and head.seq == self._last.seq):
             return False
         now = self._clock.now()
-        if self._last is not None:
+        if self._last is not None and not is_last:
             is_old = (now - self._last.at).total_seconds() >= MOST_SECONDS - LOOK_SECONDS
             if not is_old and head.seq - self._last.seq < MOST_ENTRIES:
                 return False

@@ -28,6 +28,8 @@ OBJECT_BYTES = 1024
 """More than any of posix_spawnattr_t, posix_spawn_file_actions_t and sigset_t takes."""
 RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores them, and the process would inherit that."""
+FIRST_TO_GO = "500"
+"""Where the machine has no memory left, the kernel ends what was held back before it ends the bot."""
 NEEDED = ("posix_spawn", "posix_spawn_file_actions_addchdir_np", "posix_spawn_file_actions_addclosefrom_np")
 """The last is in glibc since 2.34."""
 
@@ -111,6 +113,8 @@ def _hold_back(pid: int, nice: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, nice)
     with suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(FIRST_TO_GO)
 
 
 def _popen(start: Start) -> subprocess.Popen[bytes]:

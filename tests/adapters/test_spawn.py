@@ -166,3 +166,15 @@ async def test_a_process_that_never_stops_writing_lets_others_go_on() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
     assert task.cancelled()
+
+
+async def test_what_is_held_back_is_the_first_to_go_when_memory_ends(way: str) -> None:
+    process = await spawn(Start(["sleep", "60"], {"PATH": PATH}, nice=10))
+    score = await asyncio.to_thread(Path(f"/proc/{process.pid}/oom_score_adj").read_text)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+    assert score == "500\n"

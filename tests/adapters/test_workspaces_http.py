@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -14,17 +15,20 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from adapters.system import SystemClock
+from adapters.sandbox import choose
+from adapters.system import SystemClock, run
 from adapters.workspaces import GitWorkspaces
 from core.model.errors import WorkspaceError
 from core.model.work import Checkout, Project, ProjectKey, RepoRef, RunId
-from core.ports import CommitMessage, Remote
+from core.ports import Access, CommitMessage, Remote
 from tests import repositories
 from tests.fakes.git_http import GitHttp
 
 BRANCH = "task/DEMO-1"
 PROJECT = Project(ProjectKey("DEMO"), "Demo", RepoRef("github", "ada/demo"), "main")
 WORDS = CommitMessage("Change", "")
+OUR_GIT = {"git", "git-remote-http", "git-remote-https"}
+"""The one header is in their environment, bound to the one address."""
 
 
 def header(token: str) -> str:
@@ -57,16 +61,22 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 @dataclass
 class Watch:
-    """The command lines of all processes, looked at again and again."""
+    """The command lines of all processes, and the environments of our children, looked at again and again."""
 
     seen: set[bytes] = field(default_factory=set)
+    environments: dict[bytes, set[bytes]] = field(default_factory=dict)
+    """By the program's command line."""
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> None:
         while not self.is_over.is_set():
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    self.seen.add(path.read_bytes())
+                    line = path.read_bytes()
+                    self.seen.add(line)
+                    environment = path.with_name("environ").read_bytes()
+                    if path.read_bytes() == line:  # else it has become another program meanwhile
+                        self.environments.setdefault(line, set()).add(environment)
                 except OSError:
                     continue
 
@@ -94,9 +104,48 @@ async def test_the_token_is_neither_in_argv_nor_on_disk_nor_with_the_agent(desk:
     secrets = {desk.server.token.encode(), desk.remote.authorization.split()[1].encode()}
     assert any(b"remote-http" in line for line in watch.seen)
     assert not [line for line in watch.seen if any(secret in line for secret in secrets)]
+    knowing = {
+        line for line, found in watch.environments.items() if any(each in word for each in secrets for word in found)
+    }
+    assert knowing
+    assert {Path(os.fsdecode(line.split(b"\0")[0])).name for line in knowing} <= OUR_GIT
     files = await asyncio.to_thread(lambda: [path for path in desk.data.rglob("*") if path.is_file()])
     assert len(files) > 10
     assert not [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+SEARCH = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; env; grep -rs . ."
+
+
+async def test_an_agent_at_work_during_a_push_finds_no_token(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """The push is held open on its way, and the sandbox is searched meanwhile. The control sees it from outside."""
+    checkout = await desk.changed()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(name: str, phase: str) -> bool:
+        if name == "git:git-receive-pack" and phase == "in":
+            reached.set()
+            await go_on.wait()
+        return False
+
+    desk.server.watch = hold
+    push = asyncio.ensure_future(desk.workspaces.publish(checkout, WORDS, desk.remote))
+    await reached.wait()
+    try:
+        outside = await run(("/bin/sh", "-c", SEARCH), environment={"PATH": os.environ["PATH"]}, seconds=60)
+        sandbox = await choose("auto", [desk.data])
+        wrapped = sandbox.wrap(("/bin/sh", "-c", SEARCH), checkout.path, Access.WRITE, {})
+        inside = await run(wrapped.argv, environment=wrapped.environment, seconds=60, merge=True)
+    finally:
+        go_on.set()
+    change = await push
+
+    secrets = (desk.server.token, desk.remote.authorization.split()[1])
+    assert change is not None
+    assert any(secret in outside.text for secret in secrets)
+    assert "cmdline" in inside.text or "PATH=" in inside.text
+    assert not [secret for secret in secrets if secret in inside.text or secret in caplog.text]
+    assert not [call for call in desk.server.served if any(secret in call for secret in secrets)]
 
 
 async def test_another_token_is_told_as_such_and_never_shown(desk: Desk) -> None:

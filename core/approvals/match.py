@@ -17,9 +17,10 @@ ANY = "*"
 
 def placed(path: str, root: str, folder: str) -> str:
     """A path relative to the checkout `root` where it lies in it, else absolute. `folder`: where it is relative to."""
-    whole = posixpath.normpath(posixpath.join(root or "/", folder, path))
-    if GAP in whole and ".." in f"{folder}/{path}".split("/"):
+    written = f"{folder}/{path}"
+    if GAP in written and ".." in written.split("/"):
         return GAP
+    whole = posixpath.normpath(posixpath.join(root or "/", folder, path))
     whole = f"/{whole.lstrip('/')}"
     clean = root.rstrip("/")
     return posixpath.relpath(whole, clean or "/") if whole == clean or whole.startswith(f"{clean}/") else whole

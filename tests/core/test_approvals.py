@@ -404,3 +404,32 @@ async def test_a_question_is_above_progress_and_below_answers(bot: WholeBot, age
 
     assert kept is not None
     assert kept.priority is Priority.APPROVAL
+
+
+async def test_a_reason_that_comes_when_the_agent_has_gone_on_is_too_late(bot: WholeBot, agent: Asking) -> None:
+    question = await asked(bot)
+    await bot.ask("no")
+
+    assert "too late" in (await bot.ask(f"/deny {id_in(question)} it is needed")).text
+    assert [each.reason for each in agent.verdicts] == [NO_REASON]
+
+
+async def test_a_yes_that_nobody_used_in_time_is_void_after_a_restart(bot: WholeBot, agent: Asking) -> None:
+    await asked(bot)
+    await bot.crash()
+    [waits] = await bot.store.open_approvals()
+    await bot.store.decide_approval(waits.id, Decision(granted=True, person=MEMBER), bot.clock.now())
+    await bot.clock.forward(3601)
+    await bot.start()
+    await bot.quiet()
+
+    assert agent.verdicts == [Verdict(granted=False, reason=TIMED_OUT)]
+
+
+async def test_what_was_denied_is_not_asked_again_in_the_same_turn(bot: WholeBot, agent: Asking) -> None:
+    agent.acts = (run_act(DELETE), run_act(DELETE))
+    await asked(bot)
+    await bot.ask("no, it is needed")
+
+    assert [each.reason for each in agent.verdicts] == ["Olga denied it: it is needed"] * 2
+    assert len([each for each in bot.platform.posts if "May the agent" in each.history[0].text]) == 1

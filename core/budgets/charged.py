@@ -37,6 +37,10 @@ class Charged:
         self.budgets.forget(account.run)
         async with self.gateway.admit(account, agent) as door:
             outcome = await turn(door)
+        return self._parked(account, outcome)
+
+    def _parked(self, account: Account, outcome: Outcome) -> Outcome:
+        """Where the last call of the turn was refused, whatever its agent made of that."""
         over = self.budgets.is_used_up(account.run)
         self.budgets.forget(account.run)
         if over is None or outcome.kind is OutcomeKind.STOPPED:

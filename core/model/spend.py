@@ -40,10 +40,6 @@ class Spent:
     micros: int | None = 0
     is_estimate: bool = False
 
-    @property
-    def tokens(self) -> int:
-        return self.input_tokens + self.output_tokens
-
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -64,16 +60,6 @@ class Sums:
     def usage(self) -> Usage:
         return Usage(
             self.input_tokens, self.output_tokens, self.micros / MICROS if self.calls > self.unpriced else None
-        )
-
-    def __add__(self, spent: Spent) -> Sums:
-        return Sums(
-            self.input_tokens + spent.input_tokens,
-            self.output_tokens + spent.output_tokens,
-            self.micros + (spent.micros or 0),
-            self.calls + 1,
-            self.estimated + spent.is_estimate,
-            self.unpriced + (spent.micros is None),
         )
 
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from core.budgets.charged import Free
 from core.budgets.rules import Amount, Rules
 from core.budgets.words import count, dollars, spent_of
 from core.model.chat import Person, ThreadRef
 from core.model.errors import AgentError, OverBudget, StoreError
 from core.model.events import TurnAsk, TurnResult
-from core.model.spend import Account, Budget, BudgetKind, Offer, Spent, Standing, Sums
+from core.model.spend import Account, Budget, BudgetKind, Door, Offer, Spent, Standing, Sums
 from core.model.work import ProjectKey, RunId, RunState, Usage
 from core.ports import Note
+from core.runs.outcome import Outcome, OutcomeKind
 from tests.whole import ADMIN, MEMBER, WholeBot, whole_bot
 
 DOLLAR = 1_000_000
@@ -291,6 +293,18 @@ async def test_a_call_that_a_crash_cut_counts_as_it_was_guessed(bot: WholeBot) -
     assert standing.spent == Sums(1, 1, 5, calls=1, estimated=1)
 
 
+async def test_who_counts_nothing_lets_every_turn_through(bot: WholeBot) -> None:
+    account = Account(RunId("r-1"), ProjectKey("DEMO"), MEMBER, ThreadRef("fake", "home", "room"))
+    doors: list[Door | None] = []
+
+    async def turn(door: Door | None) -> Outcome:
+        doors.append(door)
+        return Outcome(OutcomeKind.DONE)
+
+    assert (await Free().take(account, "sam", turn)).kind is OutcomeKind.DONE
+    assert doors == [None]
+
+
 async def test_each_turn_is_charged_to_who_asked_for_it(bot: WholeBot) -> None:
     await bot.ask("Mend it", person=MEMBER)
     await bot.ask("And the docs", person=ADMIN)
@@ -348,6 +362,8 @@ def test_what_is_not_certain_is_said() -> None:
     assert sums.usage == Usage(900_000, 100_000, 0.02)
     assert Sums(1, 1, 0, calls=2, unpriced=2).usage == Usage(1, 1, None)
     assert Standing(budget).share == 0.0
+    assert spent_of(Standing(budget)) == "$0.00"
+    assert spent_of(Standing(budget, Sums(5, 5, calls=1))) == "10 tokens"
 
 
 def test_a_hold_that_knows_no_price_counts_tokens() -> None:

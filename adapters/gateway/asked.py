@@ -54,11 +54,12 @@ class Asked:
     is_free: bool
 
 
-def check_token(headers: Iterable[tuple[str, str]], token: str) -> None:
-    """Exactly the token of this turn, in each header that carries credentials, and in at least one."""
+def check_token(headers: Iterable[tuple[str, str]], token: str | None) -> None:
+    """Exactly the token of this turn, in each header that carries credentials, and in one at least. None: over."""
     found = [(name.lower(), value) for name, value in headers if name.lower() in CREDENTIALS]
     names = [name for name, _ in found]
-    if not found or len(set(names)) != len(names) or not all(_is(name, value, token) for name, value in found):
+    is_known = token is not None and all(_is(name, value, token) for name, value in found)
+    if not found or len(set(names)) != len(names) or not is_known:
         raise Refused(401, "The gateway does not know this token: it is not that of this turn, or the turn is over.")
 
 

@@ -60,7 +60,7 @@ class GatewayTurn:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = list(_texts(request.raw_headers))
-        check_token(headers, "" if self._is_over else self._token)
+        check_token(headers, None if self._is_over else self._token)
         upstream, url = route(request.method, request.raw_path, self._upstreams)
         async with self._room:
             body = await self._body(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from core.budgets.rules import Rules
 from core.budgets.words import used_up, warning_post
 from core.model.chat import Post, PostKey
 from core.model.errors import BotError, OverBudget, StoreError
-from core.model.spend import Account, Allowance, CallId, Hold, Offer, Spent, Standing
+from core.model.spend import Account, Allowance, Budget, CallId, Hold, Offer, Spent, Standing
 from core.model.work import RunId
 from core.ports import Clock, Spending
 from core.posts import Posts
@@ -46,7 +47,7 @@ class Budgets:
             await self._settle_late()
             settled, today = self._settled, self.today()
             hold = Hold(CallId(uuid4().hex), account, today, model, guess)
-            standings = await self._store.hold_call(hold, self.rules.budgets(account, today))
+            standings = await self._hold(hold, self.rules.budgets(account, today))
             if (over := next((each for each in standings if each.is_used_up), None)) is not None:
                 self._used_up[account.run] = over
                 raise OverBudget(used_up(over))
@@ -81,12 +82,24 @@ class Budgets:
     async def standings(self, account: Account) -> list[Standing]:
         return await self._store.standings(self.rules.budgets(account, self.today()))
 
+    async def _hold(self, hold: Hold, budgets: Sequence[Budget]) -> list[Standing]:
+        """Who goes away meanwhile, or is told of a fault, makes no call; what may be held for it is given back."""
+        try:
+            return await self._store.hold_call(hold, budgets)
+        except (asyncio.CancelledError, StoreError):
+            self._unsettled.append((hold, Spent()))
+            self._wake()
+            raise
+
     async def _settle_late(self) -> None:
         """What could not be counted when it was over."""
         while self._unsettled:
-            hold, spent = self._unsettled[0]
-            await self._store.settle_call(hold.call, spent)
-            self._unsettled.remove((hold, spent))
+            late = self._unsettled.pop(0)
+            try:
+                await self._store.settle_call(late[0].call, late[1])
+            except (asyncio.CancelledError, StoreError):
+                self._unsettled.append(late)
+                raise
 
     async def _settle(self, hold: Hold, spent: Spent) -> None:
         if await self._store.settle_call(hold.call, spent) and self.rules.amounts:

@@ -169,8 +169,10 @@ async def test_a_token_that_was_revoked_while_its_connection_stands_is_refused(g
             (turn,) = [each for each in _living(GatewayTurn) if each._token == door.token]
             turn.revoke()
             after, _ = await came.ask("openai")
+            empty = [await raw(door, request(each)) for each in ("X-Api-Key:", "Authorization: Bearer ")]
 
     assert (before, after) == (200, 401)
+    assert [each.split()[1] for each in empty] == [b"401", b"401"]
 
 
 def _living(kind: type[T]) -> list[T]:

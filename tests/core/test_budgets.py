@@ -266,6 +266,44 @@ async def test_what_the_database_did_not_take_is_counted_later(bot: WholeBot, mo
     assert (standing.spent.micros, standing.spent.calls) == (100, 2)
 
 
+async def test_who_goes_away_while_it_is_held_leaves_nothing_held(bot: WholeBot) -> None:
+    """Else nobody would ever settle it, and whoever comes after would wait for that."""
+    limit(bot, BudgetKind.RUN)
+    account = Account(RunId("r-1"), ProjectKey("DEMO"), MEMBER, ThreadRef("fake", "home", "room"))
+    going = asyncio.create_task(bot.budgets.begin(account, "m", Spent(1, 1, DOLLAR)))
+    waiting = asyncio.create_task(bot.budgets.begin(account, "m", Spent(1, 1, DOLLAR)))
+    await asyncio.sleep(0)
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+
+    async with asyncio.timeout(30):
+        hold = await waiting
+    await bot.budgets.end(hold, Spent(1, 1, 10))
+
+    (standing,) = await bot.budgets.standings(account)
+    assert (standing.spent.micros, standing.held_micros) == (10, 0)
+
+
+async def test_what_is_settled_late_may_fail_again(bot: WholeBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(RunId("r-1"), ProjectKey("DEMO"), MEMBER, ThreadRef("fake", "home", "room"))
+    hold = await bot.budgets.begin(account, "m", Spent(1, 1, 5))
+
+    async def down(*_: object) -> bool:
+        raise StoreError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.store, "settle_call", down)
+        await bot.budgets.end(hold, Spent(1, 1, 77))
+        with pytest.raises(StoreError):
+            await bot.budgets.begin(account, "m", Spent(1, 1, 5))
+    await bot.budgets.end(await bot.budgets.begin(account, "m", Spent(1, 1, 5)), Spent())
+
+    limit(bot, BudgetKind.RUN)
+    (standing,) = await bot.budgets.standings(account)
+    assert (standing.spent.micros, standing.spent.calls) == (77, 2)
+
+
 async def test_a_warning_that_cannot_be_said_stops_nothing(bot: WholeBot, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(bot, BudgetKind.RUN)
     account = Account(RunId("r-1"), ProjectKey("DEMO"), MEMBER, ThreadRef("fake", "home", "room"))

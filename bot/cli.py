@@ -28,7 +28,9 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except BotError as error:
-            typer.echo(str(error), err=True)
+            from adapters.secrets import Redactor  # noqa: PLC0415 - imported when used
+
+            typer.echo(Redactor()(str(error)), err=True)
             raise typer.Exit(2) from error
 
 
@@ -111,11 +113,12 @@ def init(
 @app.command()
 def doctor(*, config: ConfigPath = None, offline: Offline = False) -> None:
     """Try everything that is configured; what fails is told with the next step."""
-    from bot.doctor import examine, report  # noqa: PLC0415 - imported when used
+    from adapters.secrets import Redactor  # noqa: PLC0415 - imported when used
+    from bot.doctor import examine, report  # noqa: PLC0415
 
     _quiet()
     findings = asyncio.run(examine(config, os.environ, is_offline=offline))
-    typer.echo(report(findings, is_coloured=sys.stdout.isatty()))
+    typer.echo(Redactor()(report(findings, is_coloured=sys.stdout.isatty())))
     raise typer.Exit(1 if any(each.is_failure for each in findings) else 0)
 
 

@@ -90,7 +90,7 @@ class DatabaseStore(
             await self._database.lock.release()
 
     def audit_through(self, redact: Redact) -> None:
-        """What is noted goes through this before it is hashed."""
+        """What is noted goes through this before it is hashed, and what went wrong before it is kept."""
         self._writer.redact = redact
 
     async def prune(self, before: datetime) -> int:

@@ -13,11 +13,12 @@ from adapters.store.database import Transaction
 from core.audit.acting import acting
 from core.audit.chain import breaks
 from core.model.audit import BOT
-from core.model.chat import Cause, Person, Said, ThreadRef
+from core.model.chat import Cause, Delivery, Person, Said, ThreadRef
 from core.model.errors import BotError
 from core.model.people import EVERYWHERE, Grant, Role
 from core.model.secrets import Sealed, of_bot
 from core.model.work import Link, ProjectKey
+from core.ports import Arrival
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 THREAD = ThreadRef("slack", "T1", "C1")
@@ -123,3 +124,12 @@ async def test_who_writes_beside_the_bot_adds_to_the_same_chain(tmp_path: Path) 
 
     assert len(entries) == 60
     assert list(breaks(entries)) == []
+
+
+async def test_what_went_wrong_is_kept_without_secrets(store: DatabaseStore) -> None:
+    store.audit_through(lambda text: text.replace("hush", "[redacted]"))
+    await store.accept([Arrival("k", Delivery("slack", "k", b"{}"))], "slack", None)
+    await store.fail("k", "OSError('hush')")
+    await store.set_aside("k", "OSError('hush')")
+
+    assert [each.error for each in await store.asides()] == ["OSError('[redacted]')"]

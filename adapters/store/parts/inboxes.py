@@ -30,7 +30,7 @@ class InboxPart(Part):
 
     async def fail(self, key: str, error: str) -> int:
         async def job(tx: Transaction) -> int:
-            rows = await tx.run(_FAIL, clean(error), clean(key))
+            rows = await tx.run(_FAIL, clean(self._writer.redact(error)), clean(key))
             if not rows:
                 raise NotFound(f"Nothing arrived under {key}.")
             return int(rows[0]["tries"])
@@ -39,7 +39,7 @@ class InboxPart(Part):
 
     async def set_aside(self, key: str, error: str) -> None:
         async def job(tx: Transaction) -> None:
-            await tx.run(_ASIDE, True, clean(error), clean(key))
+            await tx.run(_ASIDE, True, clean(self._writer.redact(error)), clean(key))
             tx.note("delivery.aside", key)
 
         await self._writer.write(job)

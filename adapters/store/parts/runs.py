@@ -164,7 +164,7 @@ class RunPart(Part):
             return False
         await turns.filter(state__not=TurnState.OVER.value).using_db(tx.db).update(state=TurnState.OVER.value)
         await models.LaneRow.filter(run=run).using_db(tx.db).delete()
-        row.state, row.ended_at, row.error = state.value, at, error
+        row.state, row.ended_at, row.error = state.value, at, self._writer.redact(error)
         row.asks, row.parked_until = "", None
         await _note(tx, run, state, at)
         tx.note("run.end", run, state.value)

@@ -134,6 +134,21 @@ async def test_a_token_in_the_address_is_none(gate: Gate, query: str) -> None:
 
 
 async def test_the_end_of_the_turn_cuts_what_streams_and_refuses_what_comes(gate: Gate) -> None:
+    await cut_at_the_end(gate)
+
+
+def test_so_it_does_on_the_loop_of_the_program(tmp_path: Path) -> None:
+    uvloop = pytest.importorskip("uvloop", reason="no uvloop on this system")
+
+    async def story() -> None:
+        async with FakeLLM() as llm:
+            await cut_at_the_end(Gate(llm, tmp_path))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
+
+
+async def cut_at_the_end(gate: Gate) -> None:
     """The answer hangs; when the turn ends, its connection is cut, and the same token opens nothing any more."""
     gate.llm.script([Fault.HANG])
     async with gate.opened() as gateway:

@@ -11,7 +11,8 @@ import pytest
 
 from core.model.chat import Cause, Delivery, ThreadRef
 from core.model.errors import ChatError
-from core.model.secrets import PASTED, Cleaned, SecretRef, of_person
+from core.model.secrets import PASTED, Cleaned, SecretRef, of_bot, of_person, of_project
+from core.model.work import ProjectKey
 from core.pasted import has_mask, masked, value_in
 from core.ports import Find
 from tests.whole import MEMBER, STRANGER, WholeBot
@@ -308,3 +309,9 @@ def test_what_platforms_send_is_not_taken_for_secrets(path: Path) -> None:
 
     raw = path.read_bytes()
     assert masked(raw, Redactor().find) is raw
+
+
+def test_a_name_counts_in_one_scope() -> None:
+    scopes = [each.scope for each in (of_bot("X"), of_person(MEMBER, "X"), of_project(ProjectKey("DEMO"), "X"))]
+
+    assert scopes == ["bot", "person:fake:home:member", "project:DEMO"]

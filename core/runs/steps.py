@@ -31,7 +31,7 @@ from core.model.work import (
     TurnState,
     Work,
 )
-from core.ports import Agent, Approve, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
+from core.ports import Agent, Clock, Forge, Meter, PullDraft, Redact, Store, Workspaces
 from core.posts import Posts
 from core.runs.answer import UNBEGUN, UNPUBLISHED, final_post, kept, publish_button
 from core.runs.cards import CutCards, asking, quarantined_words
@@ -42,7 +42,7 @@ from core.runs.known import Known
 from core.runs.live import Live, StoppedError, anchor_key
 from core.runs.outcome import Outcome, OutcomeKind, Published, ask_key, end_state, words
 from core.runs.progress import anchor_post
-from core.runs.turn import arguments, failed, is_asked_for, measure, nobody_there, say_left
+from core.runs.turn import Nobody, arguments, failed, is_asked_for, measure, say_left
 from core.signs import Signs
 
 log = structlog.get_logger()
@@ -76,8 +76,7 @@ class RunSteps(Known):
     """For commits and pull requests, which are read by more people than the chat."""
     meter: Meter = field(default_factory=NoMeter)
     cut_cards: CutCards = field(default_factory=CutCards)
-    approvals: ApprovalDesk | None = None
-    """None: agents can ask nobody, and may do nothing."""
+    approvals: ApprovalDesk | Nobody = field(default_factory=Nobody)
     charging: Charging = field(default_factory=Free)
     guard: GuardPolicy = field(default_factory=GuardPolicy)
 
@@ -139,8 +138,7 @@ class RunSteps(Known):
             lambda door: self._take(run, turn, agent, here, door, is_retry=not is_first, is_resumed=is_resumed),
         )
         measure(self.meter, run.agent, outcome, self.clock.now() - began)
-        if self.approvals is not None:
-            await self.approvals.end(run)
+        await self.approvals.end(run)
         return outcome
 
     async def ask(self, run_id: RunId, outcome: Outcome, attempt: int) -> float:
@@ -299,7 +297,7 @@ class RunSteps(Known):
             door=door,
         )
         try:
-            take, approve = self.live.take, self._approve(run, turn, checkout)
+            take, approve = self.live.take, self.approvals.approve_for(run, turn, checkout)
             result = await take(run, lambda note: agent.take_turn(ask, note, approve), is_resumed=is_resumed)
         except StoppedError:
             await self._keep_session(run, self.live.progress(run.id).session)
@@ -321,9 +319,6 @@ class RunSteps(Known):
             result.subject,
             result.usage,
         )
-
-    def _approve(self, run: Run, turn: Turn, checkout: Checkout) -> Approve:
-        return self.approvals.approve_for(run, turn, checkout) if self.approvals is not None else nobody_there
 
     async def _begin(self, run: Run, step: str, doing: str) -> None:
         """CutTooOften: restarts have cut this step again and again, so it may be what makes them."""
@@ -369,8 +364,7 @@ class RunSteps(Known):
     async def _after_end(self, run_id: RunId, *, keep: bool = False) -> None:
         """`keep`: the checkout holds what could not be published."""
         run = await self._run(run_id)
-        if self.approvals is not None:
-            await self.approvals.end(run)
+        await self.approvals.end(run)
         await self._show(run)
         self.live.forget(run_id)
         self.cut_cards.parked(run_id)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from core.model.approvals import Act, Verdict
 from core.model.chat import PostKey
 from core.model.errors import BotError
-from core.model.work import Run, Turn, TurnState, Work
-from core.ports import Meter
+from core.model.work import Checkout, Run, Turn, TurnState, Work
+from core.ports import Approve, Meter
 from core.posts import Posts
 from core.runs.answer import left_post
 from core.runs.outcome import Outcome, OutcomeKind
@@ -18,6 +18,16 @@ from core.runs.outcome import Outcome, OutcomeKind
 async def nobody_there(act: Act) -> Verdict:  # noqa: ARG001 - the shape of Approve
     """Where nobody can be asked, nothing is allowed."""
     return Verdict(granted=False, reason="Nobody can be asked here, so it is not allowed.")
+
+
+class Nobody:
+    """In the place of the approval desk where there is none: agents may do nothing."""
+
+    def approve_for(self, run: Run, turn: Turn, checkout: Checkout) -> Approve:  # noqa: ARG002 - the desk's words
+        return nobody_there
+
+    async def end(self, run: Run) -> None:
+        """Nothing was asked."""
 
 
 def is_asked_for(turn: Turn) -> bool:

@@ -17,7 +17,7 @@ from core.model.chat import Cause, Person, Priority, ThreadRef
 from core.model.events import Readiness, TurnAsk, TurnResult
 from core.model.work import Checkout, ProjectKey, Run, RunId, RunState, Turn
 from core.ports import Approve, Note
-from core.runs.turn import nobody_there
+from core.runs.turn import Nobody
 from tests.fakes.platform import ShownPost
 from tests.whole import MEMBER, REVIEWER, VIEWER, WholeBot, whole_bot
 
@@ -395,7 +395,8 @@ async def test_where_nobody_can_be_asked_nothing_is_allowed(bot: WholeBot, agent
     approve = bot.approvals.approve_for(replace(run, thread=replace(run.thread, platform="gone")), TURN, HERE)
 
     assert await approve(run_act(DELETE)) == Verdict(granted=False, reason=NOBODY)
-    assert not (await nobody_there(run_act("ls"))).granted
+    assert not (await Nobody().approve_for(run, TURN, HERE)(run_act("ls"))).granted
+    await Nobody().end(run)
 
 
 async def test_a_question_is_above_progress_and_below_answers(bot: WholeBot, agent: Asking) -> None:
@@ -433,3 +434,10 @@ async def test_what_was_denied_is_not_asked_again_in_the_same_turn(bot: WholeBot
 
     assert [each.reason for each in agent.verdicts] == ["Olga denied it: it is needed"] * 2
     assert len([each for each in bot.platform.posts if "May the agent" in each.history[0].text]) == 1
+
+
+async def test_who_waits_without_a_turn_takes_no_room(bot: WholeBot) -> None:
+    bot.live.expect(RunId("r1"))
+    with bot.live.waiting(RunId("r1"), "waits"):
+        assert bot.live.has_room(RunId("r2"), 1)
+    assert not bot.live.has_room(RunId("r2"), 1)

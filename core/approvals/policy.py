@@ -23,13 +23,15 @@ from core.approvals.match import (
     surely_command,
     surely_path,
 )
-from core.approvals.script import Script, Simple, of_argv
+from core.approvals.script import GAP, Script, Simple, of_argv
 from core.approvals.shell import read
 from core.model.approvals import Act, ActKind
 from core.model.work import Checkout, ProjectKey
 
 UNREAD = "it cannot be read surely what this would run; say it in simpler commands, one after another"
 NO_RULE = "no rule speaks of it"
+MOST_WRITES = 500
+"""Files that a line may name to write them; of more, any may be any: to look through them takes too long."""
 
 
 class Then(StrEnum):
@@ -119,7 +121,10 @@ class Policy:
         commands = [each for one in script.commands for each in (one, *hidden(one).commands)]
         folder = _folder(act, checkout)
         names = {word.text for one in commands for word in written(one)}
-        for name, place in itertools.product(sorted(names), places(commands)):
+        folders = places(commands)
+        if len(names) * len(folders) > MOST_WRITES:
+            names, folders = {GAP}, [""]
+        for name, place in itertools.product(sorted(names), folders):
             path = placed(name, checkout.path, posixpath.join(folder, place))
             yield self._first(checkout.project, ActKind.EDIT, partial(_fits_path, path=path))
 

@@ -312,6 +312,11 @@ def test_ordinary_files_need_nobody(path: str) -> None:
     assert then(run(f"echo x > {path}")) is ALLOW
 
 
+def test_of_very_many_files_any_may_be_any() -> None:
+    assert then(run("touch " + " ".join(f"f{n}" for n in range(400)))) is ALLOW
+    assert then(run("touch " + " ".join(f"f{n}" for n in range(600)))) is ASK
+
+
 def test_many_folders_are_not_followed_but_taken_for_unknown() -> None:
     many = "; ".join(f"cd d{n}" for n in range(8))
 

@@ -105,6 +105,8 @@ async def run(  # noqa: PLR0913 - the facts of one process
         raise ProcessLimitError(str(error), out.content) from None
     finally:
         await child.end_group()
+        if watch is not None:
+            await watch.ended()
     return Ended(child.code, out.content, err.content, is_cut=out.is_cut or err.is_cut)
 
 

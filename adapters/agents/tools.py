@@ -150,16 +150,17 @@ class Tools:
             allowed = await self._permit(replace(act, content=_as_text(_replaced(content, old, new))))
             if allowed.by and (await self._resolved(path), await self._content(path)) != (target, content):
                 raise Refused(f"{path} has changed while it was asked about; read it and ask again.")
-            await self._write(path, _as_bytes(allowed.checked().content), content)
+            await self._write(path, _as_bytes(allowed.checked().content), content, (target,) if allowed.by else ())
             return _Done(f"{path} is changed.")
         await self._check_new(path)
         allowed = await self._permit(Act(ActKind.EDIT, path, target=target, content=_as_text(new)))
         if allowed.by:
             await self._check_new(path)
         new = _as_bytes(allowed.checked().content)
+        opened = (target,) if allowed.by else ()
         folder = ("mkdir", "-p", "--", str(PurePosixPath(path).parent))
-        _checked(await self._process(folder, Access.WRITE))
-        await self._write(path, new, None)
+        _checked(await self._process(folder, Access.WRITE, opened=opened))
+        await self._write(path, new, None, opened)
         return _Done(f"{path} is written.")
 
     async def _check_new(self, path: str) -> None:
@@ -181,16 +182,21 @@ class Tools:
             raise Refused(f"{path} is larger than {FILE_BYTES:,} bytes; use bash for it.")
         return ended.output
 
-    async def _write(self, path: str, content: bytes, before: bytes | None) -> None:
-        """Exactly these bytes, in place so that its mode stays; when the disk is full, what was there `before`."""
+    async def _write(self, path: str, content: bytes, before: bytes | None, opened: Sequence[str]) -> None:
+        """Exactly these bytes, in place so that its mode stays; when the disk is full, what was there `before`.
+
+        `opened`: guarded, but a person allowed just this.
+        """
         writer = ("dd", f"of={path}", "status=none")
-        ended = await self._process(writer, Access.WRITE, content)
+        ended = await self._process(writer, Access.WRITE, content, opened)
         if ended.code != 0 and before is not None:
-            await self._process(writer, Access.WRITE, before)
+            await self._process(writer, Access.WRITE, before, opened)
         _checked(ended)
 
-    async def _process(self, argv: Sequence[str], access: Access = Access.READ, stdin: bytes = b"") -> Ended:
-        wrapped = self._sandbox.wrap(argv, str(self._root), access, {}, project=self._project)
+    async def _process(
+        self, argv: Sequence[str], access: Access = Access.READ, stdin: bytes = b"", opened: Sequence[str] = ()
+    ) -> Ended:
+        wrapped = self._sandbox.wrap(argv, str(self._root), access, {}, project=self._project, opened=opened)
         try:
             return await run(
                 wrapped.argv,

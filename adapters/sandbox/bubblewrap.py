@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from importlib.util import cache_from_source
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 from adapters.sandbox.config import SandboxConfig
@@ -65,6 +65,10 @@ FORBIDDEN = re.compile(r"LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|HOME|LANG|
 
 NESTING_REFUSED = re.compile(r"userns|user_namespaces|[Uu]nknown option")
 """What bubblewrap says where it cannot forbid namespaces within."""
+
+BY_TIME = py_compile.PycInvalidationMode.TIMESTAMP
+HEADER_BYTES = 16
+"""Of a compiled file (PEP 552)."""
 
 MASKED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
 """They tell of the whole machine, whoever asks."""
@@ -258,12 +262,19 @@ def _at_most(number: int, value: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
+def _header(source: Path) -> bytes:
+    """What begins a compiled file that belongs to exactly this source: Python looks at it only for modules."""
+    found = source.stat()
+    words = (0, int(found.st_mtime) & 0xFFFFFFFF, found.st_size & 0xFFFFFFFF)
+    return MAGIC_NUMBER + b"".join(word.to_bytes(4, "little") for word in words)
+
+
 def _compiled(source: Path) -> Path:
     """As Python keeps it beside the source, a millisecond faster; the source where nothing can be written."""
     made = Path(cache_from_source(str(source)))
     try:
-        if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
-            py_compile.compile(str(source), cfile=str(made), doraise=True)
+        if not made.exists() or made.read_bytes()[:HEADER_BYTES] != _header(source):
+            py_compile.compile(str(source), cfile=str(made), doraise=True, invalidation_mode=BY_TIME)
     except OSError:
         return source
     return made

@@ -18,6 +18,7 @@ from adapters.sandbox.config import SandboxConfig
 
 FIRST_SECONDS, NEXT_SECONDS = 0.05, 0.2
 """Until it looks for the first time, and again. Most commands are over before."""
+GONE_SECONDS, GONE_PAUSE_SECONDS = 5.0, 0.005
 MB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEMORY_FOLDERS = ("tmp", "var/tmp", "run", "dev/shm", "home/agent")
@@ -55,6 +56,13 @@ class Watch:
             pause = NEXT_SECONDS
             if said := await asyncio.to_thread(self._over, pid):
                 return said
+
+    async def ended(self) -> None:
+        """The kernel ends what is inside a moment after bubblewrap; all of it, before the first process is gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GONE_SECONDS):
+                while self._init and _is_alive(self._init):  # noqa: ASYNC110 - it is no child of ours, and tells nobody
+                    await asyncio.sleep(GONE_PAUSE_SECONDS)
 
     def told_by(self, code: int) -> str:
         """Which limit of the kernel's an exit code tells of; empty: none."""
@@ -234,6 +242,11 @@ def _room(folder: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.f_bfree * found.f_frsize, found.f_ffree
+
+
+def _is_alive(number: int) -> bool:
+    fields = _read(Path(f"/proc/{number}/stat")).rpartition(") ")[2].split()
+    return bool(fields) and fields[0] not in {"Z", "X"}
 
 
 def _child_of(pid: int) -> int:

@@ -142,6 +142,9 @@ class CommandWatch(Protocol):
     async def look(self, pid: int) -> str:
         """`pid`: what was started. Returns when a limit is passed: which one, as people read it; else never."""
 
+    async def ended(self) -> None:
+        """Returns when nothing of it runs any more; called once what was started is over."""
+
     def told_by(self, code: int) -> str:
         """Which limit its exit code tells of; empty: none."""
 

@@ -267,7 +267,7 @@ def test_a_machine_whose_calls_are_not_known_has_no_filter() -> None:
     )
 
 
-def test_where_nothing_can_be_written_the_launcher_is_its_source(tmp_path: Path) -> None:
+def test_the_launcher_is_compiled_from_its_very_source_or_is_the_source(tmp_path: Path) -> None:
     source = tmp_path / "launch.py"
     source.write_text("print(1)")
     made = _compiled(source)
@@ -275,7 +275,13 @@ def test_where_nothing_can_be_written_the_launcher_is_its_source(tmp_path: Path)
     (tmp_path / "other/launch.py").write_text("print(1)")
     (tmp_path / "other/__pycache__").write_text("a file where a folder would be")
 
+    before = made.read_bytes()
+    source.write_text("print(2)")
+    os.utime(source, (1, 1))
+
     assert made.suffix == ".pyc"
+    assert _compiled(source) == made
+    assert made.read_bytes() != before
     assert _compiled(source) == made
     assert _compiled(tmp_path / "other/launch.py") == tmp_path / "other/launch.py"
 

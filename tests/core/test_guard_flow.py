@@ -362,3 +362,17 @@ async def test_what_was_taken_up_before_the_question_does_not_answer_it(bot: Who
     assert (await bot.only_run()).state is RunState.WAITING
     await press(bot, "Publish all")
     assert branch(bot) == {WORKFLOW: "on: push"}
+
+
+async def test_what_still_cannot_be_published_can_be_tried_again(held: WholeBot) -> None:
+    await press(held, "Deny")
+    await press(held, "Publish again", held.platform.posts[-1])
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise WorkspaceError("The push was refused.")
+
+    held.workspaces.publish = refuse  # type: ignore[method-assign]
+    await press(held, "Publish all")
+
+    assert "The push was refused." in held.platform.posts[-1].text
+    assert "Publish again" in held.platform.posts[-1].labels

@@ -28,6 +28,8 @@ POLL_SECONDS = 15.0
 """Who waits is woken at once; this is for what could be missed."""
 REASON_SECONDS = 120.0
 """How long the agent waits for the reason of a no that was pressed."""
+LONG = 4000
+"""Characters of a command line."""
 NO_REASON = "It was denied, and no reason was given."
 TIMED_OUT = "Nobody answered in time, and silence is no."
 ENDED = "The run was ended before anybody answered."
@@ -91,7 +93,7 @@ class ApprovalDesk:
             self._ring(approval.id)
 
     async def _judge(self, asker: Asker, act: Act) -> Verdict:
-        ruling = self._policy.rule(act, asker.checkout)
+        ruling = await self._ruling(act, asker.checkout)
         if ruling.then is Then.ALLOW:
             return Verdict(granted=True)
         if ruling.then is Then.DENY:
@@ -100,6 +102,12 @@ class ApprovalDesk:
         verdict = await self._known(asker, act, ruling) or await self._ask(asker, act, ruling)
         log.info("approval.settled", run=asker.run.id, kind=act.kind.value, granted=verdict.granted)
         return verdict
+
+    async def _ruling(self, act: Act, checkout: Checkout) -> Ruling:
+        """In a thread if it is long: to read a hundred thousand characters takes a second."""
+        if len(act.command) > LONG:
+            return await asyncio.to_thread(self._policy.rule, act, checkout)
+        return self._policy.rule(act, checkout)
 
     async def _known(self, asker: Asker, act: Act, ruling: Ruling) -> Verdict | None:
         """Something alike was allowed for longer than once; never where two people must say yes."""

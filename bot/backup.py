@@ -28,7 +28,7 @@ from adapters.engine.database import FILE as ENGINE_FILE
 from adapters.store.database import FILE_NAME as STORE_FILE
 from adapters.store.exclusive import LOCK_NAME
 from bot.config import Config
-from bot.config.load import KEY_FILE
+from bot.config.load import AUDIT_KEY_FILE, KEY_FILE
 from core.model.errors import BotError
 
 LABEL = "patchbay-backup.json"
@@ -45,7 +45,7 @@ _DAMAGE = (
     *(ValueError, KeyError, TypeError, AttributeError),  # of the label
 )
 
-_LEFT_OUT = {LOCK_NAME, KEY_FILE, f"{KEY_FILE}.new"}
+_LEFT_OUT = {LOCK_NAME} | {f"{name}{end}" for name in (KEY_FILE, AUDIT_KEY_FILE) for end in ("", ".new")}
 _LEFT_OUT |= {f"{name}{end}" for name in (STORE_FILE, ENGINE_FILE) for end in ("", "-wal", "-shm")}
 
 

@@ -26,7 +26,8 @@ from adapters.forges import LocalConfig
 from adapters.sandbox import SandboxConfig
 from adapters.sandbox import choose as choose_sandbox
 from bot.config import Config, HttpConfig, LogConfig, SecretsConfig
-from bot.config.load import KEY_FILE
+from bot.config.load import AUDIT_KEY_FILE, CHECKPOINTS, KEY_FILE
+from bot.config.model import AuditConfig
 from bot.demo_agent import FirstAgent, choose
 from bot.demo_project import FOLDER, TASK, make, recipes
 from bot.loop import run as run_loop
@@ -185,6 +186,7 @@ def config(folder: Path, first: FirstAgent) -> Config:
         forges={"local": LocalConfig()},
         agents={**thinking, **recipes()},
         vault=SecretsConfig(key_file=folder / KEY_FILE),
+        audit=AuditConfig(checkpoints=folder / CHECKPOINTS, key_file=folder / AUDIT_KEY_FILE),
     )
 
 

@@ -433,3 +433,13 @@ def test_the_commands_say_what_was_done_and_what_is_left_to_do(here: Path) -> No
     assert "hunter2" not in elsewhere.out
     assert "pg_restore" in folder.out
     assert (here / "new" / STORE_FILE).exists()
+
+
+def test_no_key_is_in_a_backup_wherever_it_stands(tmp_path: Path, data: Path) -> None:
+    for name in ("patchbay.key", "patchbay.key.new", "patchbay-audit.key", "patchbay.checkpoints"):
+        write(data / name, "a line")
+    backup(Config(data=data), tmp_path / "b.tar.gz")
+    restore(tmp_path / "b.tar.gz", tmp_path / "back")
+
+    found = {path.name for path in (tmp_path / "back").iterdir()}
+    assert found == {STORE_FILE, "patchbay.checkpoints"}

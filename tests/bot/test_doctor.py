@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_port_in_use_matters_only_to_who_is_called_over_http(here: Path, api: 
         port = taken.getsockname()[1]
         config(here, api, "access: {owners: [telegram:1]}\n")
         polling = patchbay("doctor", "--offline", API_PORT=str(port))
-        slack = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "PATCHBAY_SLACK__MODE": "http"}
+        slack = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": token_hex(16), "PATCHBAY_SLACK__MODE": "http"}
         called = patchbay("doctor", "--offline", **slack, API_PORT=str(port))
 
     assert (polling.code, called.code) == (0, 1)
@@ -272,7 +273,7 @@ def test_a_slack_app_that_may_not_send_files_is_told_so(here: Path) -> None:
             here / "config.yaml",
             f"slack: {{api_base: '{address}/api/', mode: http}}\naccess: {{owners: ['slack:U1']}}\n",
         )
-        said = patchbay("doctor", SLACK_BOT_TOKEN=token, SLACK_SIGNING_SECRET="s")
+        said = patchbay("doctor", SLACK_BOT_TOKEN=token, SLACK_SIGNING_SECRET=token_hex(16))
 
     assert line(said, "slack").startswith("warn     slack")
     assert "files:write" in said.out

@@ -35,7 +35,8 @@ def written(folder: Path, word: str) -> Config:
 def test_the_files_that_secrets_came_from_are_hidden(tmp_path: Path) -> None:
     config = written(tmp_path, uuid4().hex)
 
-    assert sorted(path.name for path in hidden(config)) == ["config.yaml", "data", "key", "token"]
+    own = ["patchbay-audit.key", "patchbay.checkpoints", "patchbay.key"]
+    assert sorted(path.name for path in hidden(config)) == ["config.yaml", "data", "key", *own, "token"]
     assert all(path.is_absolute() for path in hidden(config))
 
 

@@ -132,9 +132,13 @@ async def test_the_name_of_a_file_stays_in_its_span(bot: WholeBot) -> None:
     bot.workspaces.changes = {"a`[click](http://evil.example)`\n# b.py": "1"}
     await bot.linked()
 
-    answer = await bot.ask("Mend it")
+    held = await bot.ask("Mend it")
+    await bot.platform.press("Publish all")
+    await bot.quiet()
 
-    assert "- `a'[click](http://evil.example)' # b.py` +1 -0" in answer.text
+    name = "- `a'[click](http://evil.example)' # b.py`"
+    assert f"{name}: a n" in held.text
+    assert f"{name} +1 -0" in bot.platform.posts[-1].text
 
 
 async def test_a_plan_without_end_is_cut(bot: WholeBot) -> None:

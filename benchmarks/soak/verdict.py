@@ -43,7 +43,8 @@ def judge(samples: Sequence[Vitals], warm_seconds: float) -> Verdict:
     for name in FLOORS:
         least = [min(getattr(each, name) for each in part) for part in windows]
         if least[-1] > least[0] + SLACK.get(name, 0):
-            faults.append(f"{name} never came below {least[-1]} at the end, {least[0]} at the beginning")
+            said = f"{name} never came below {least[-1]} at the end, {least[0]} at the beginning"
+            faults.append(f"{said}: {_more(windows)}" if name == "fds" else said)
     return Verdict(growth, first, last, tuple(faults))
 
 
@@ -76,3 +77,14 @@ def _cut(samples: Sequence[Vitals]) -> list[list[Vitals]]:
     for each in samples:
         parts[min(WINDOWS - 1, int((each.at - begin) / length))].append(each)
     return parts
+
+
+def _more(windows: Sequence[Sequence[Vitals]]) -> str:
+    """Of which kinds there are more than there were."""
+    first, last = (
+        {kind: min(each.open.get(kind, 0) for each in part) for kind in part[0].open}
+        for part in (windows[0], windows[-1])
+    )
+    return ", ".join(
+        f"{kind} +{count - first.get(kind, 0)}" for kind, count in last.items() if count > first.get(kind, 0)
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +35,8 @@ class Vitals:
     engine: float
     log: float
     lag: float | None = None
+    open: Mapping[str, int] = field(default_factory=dict)
+    """What its descriptors are open to, and how many to each: `socket`, `pipe`, the name of a file."""
 
 
 async def look(pid: int, data: Path, log: Path, at: float, metrics: str = "") -> Vitals:
@@ -42,12 +46,12 @@ async def look(pid: int, data: Path, log: Path, at: float, metrics: str = "") ->
 
 def _look(pid: int, data: Path, log: Path, at: float, lag: float | None) -> Vitals:
     here = PROC / str(pid)
-    rollup = (here / "smaps_rollup").read_text()
+    rollup, kinds = (here / "smaps_rollup").read_text(), _open(here / "fd")
     return Vitals(
         at=at,
         rss=_number(rollup, r"^Rss:\s+(\d+)") / 1024,
         pss=_number(rollup, r"^Pss:\s+(\d+)") / 1024,
-        fds=sum(1 for _ in (here / "fd").iterdir()),
+        fds=sum(kinds.values()),
         threads=int(_number((here / "status").read_text(), r"^Threads:\s+(\d+)")),
         children=sum(1 for _ in descendants(pid)),
         checkouts=sum(1 for _ in data.glob("workspaces/*/runs/*")),
@@ -56,7 +60,16 @@ def _look(pid: int, data: Path, log: Path, at: float, lag: float | None) -> Vita
         engine=_megabytes(data, "engine.db*"),
         log=log.stat().st_size / 1e6,
         lag=lag,
+        open=kinds,
     )
+
+
+def _open(folder: Path) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for each in folder.iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            found[each.readlink().name.partition(":")[0]] += 1
+    return found
 
 
 def descendants(pid: int) -> Iterator[int]:

@@ -76,7 +76,8 @@ class Plan:
 
 async def steady(folder: Path, plan: Plan) -> tuple[Measured, Loop]:
     async with stage(folder) as around:
-        chats = ["slack:C0WORK", *(f"slack:C{number}TALK" for number in range(7))]
+        works = {f"slack:C{number}WORK" for number in range(max(1, plan.runs))}
+        chats = [*sorted(works), *(f"slack:C{number}TALK" for number in range(7))]
         around.more |= {"access": {"owners": [f"slack:{OWNER}"], "developers": list(people()), "chats": chats}}
         make_talkative(around.llm, plan.pause)
         bot = around.bot("slack", slack_mode=plan.mode)

@@ -46,11 +46,7 @@ PRESS_SECONDS = 150.0
 SIGN_SECONDS = 5.0
 """A sign that comes later says nothing any more."""
 
-PREVIEW = "link_preview_options"
-NO_PREVIEW_ONCE = {"disable_web_page_preview": True}
-"""What it was until Bot API 7.0: a server that is older still unfurls nothing."""
-
-OPTIONAL = frozenset({PREVIEW, "disable_notification"})
+OPTIONAL = frozenset({"link_preview_options", "disable_notification"})
 """A Bot API server that does not know these may have the message without them; without others it would go astray."""
 
 REACTIONS = {
@@ -278,8 +274,6 @@ class Telegram:
         while True:
             wanted = {name: value for name, value in fields.items() if name not in self._unknown}
             wanted["chat_id"] = self._moved.get(chat, _number(chat))
-            if PREVIEW in fields and PREVIEW in self._unknown:
-                wanted |= NO_PREVIEW_ONCE
             try:
                 if file is not None:
                     return await self._request.send_document(wanted, file.name, file.text.encode())

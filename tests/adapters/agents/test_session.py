@@ -124,6 +124,7 @@ from pathlib import Path
 from adapters.agents import AGENTS, AgentTools
 from core.model.events import TurnAsk
 from core.model.work import Checkout
+from tests.adapters.agents.turns import nobody_asked
 from tests.fakes.sandbox import PassThrough
 facts = json.loads(sys.argv[1])
 kind = AGENTS[facts["api"]]
@@ -132,7 +133,7 @@ config = kind.config.model_validate({"type": facts["api"], "model": "scripted", 
 agent = kind.build("sam", config, AgentTools(PassThrough(), Path(facts["sessions"])))
 checkout = Checkout(facts["run"], "DEMO", facts["folder"], "b", "main", "0" * 40)
 turn = TurnAsk(facts["run"], "Do the work.", checkout)
-asyncio.run(agent.take_turn(turn, lambda event: None, None))
+asyncio.run(agent.take_turn(turn, lambda event: None, nobody_asked))
 """
 
 

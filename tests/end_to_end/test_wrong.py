@@ -116,7 +116,7 @@ async def test_a_disk_that_is_full_is_told(scene: Stage) -> None:
     with small_disk(bot.data / "workspaces") as grow:
         scene.llm.script(
             [
-                Use("bash", command="head -c 9000000 /dev/urandom > big.bin"),
+                Use("bash", command="yes some words | head -c 9000000 > big.txt"),
                 Use("edit", path="a.txt", old="", new="a" * 5000),
                 lambda asked: Words("No room." if "No space" in str(asked.body) else "There was room?"),
             ]

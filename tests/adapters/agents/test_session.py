@@ -82,12 +82,14 @@ async def test_after_kill_9_the_turn_goes_on_instead_of_beginning_again(looping:
         looping.llm.script([Use("bash", command="echo $$ > pid"), Words("lost"), Words("I went on.")])
         looping.llm.delay = 0.3
     child = await asyncio.to_thread(_start, looping, run)
-    pid = await pid_in(looping.folder / "pid")
-    async with asyncio.timeout(10):
-        while killed_in == "reply" and len(looping.llm.requests) < 2:  # noqa: ASYNC110 - the fake has no event for it
-            await asyncio.sleep(0.01)
-    child.kill()
-    await asyncio.to_thread(child.wait)
+    try:
+        pid = await pid_in(looping.folder / "pid")
+        async with asyncio.timeout(10):
+            while killed_in == "reply" and len(looping.llm.requests) < 2:  # noqa: ASYNC110 - the fake has no event for it
+                await asyncio.sleep(0.01)
+    finally:
+        child.kill()
+        await asyncio.to_thread(child.wait)
     _end(pid)
     looping.llm.delay = 0.0
 

@@ -39,8 +39,11 @@ ASK = "ask"
 
 TOOK = "took.txt"
 """To which the recipe that must not be repeated adds a line each time it is run."""
-APPEND = f'echo "$*" >> {TOOK}; sleep 0.05; echo done'
-WRITE = 'for word; do case $word in mk*) echo done > "$word.txt";; esac; done; sleep 0.03'
+SCRIPTS = {
+    "append.sh": f'echo "$*" >> {TOOK}; sleep 0.05; echo done\n'.encode(),
+    "write.sh": b'for word; do case $word in mk*) echo done > "$word.txt";; esac; done; sleep 0.03\n',
+}
+"""Of the repository: as `sh -c` with words of their own the policy could not read them, and would refuse them."""
 
 
 class EagerSlack(FakeSlack):
@@ -121,8 +124,8 @@ class World:
             "github": {"token": self.github.token, "api_base": self.github.base, "git_base": self.git.base},
             "agents": {
                 "claude": loop | {"base_url": self.llm.anthropic_base},
-                "append": recipe | {"steps": [["sh", "-c", APPEND, "sh", "{words}"]]},
-                "write": recipe | {"steps": [["sh", "-c", WRITE, "sh", "{words}"]], "repeatable": True},
+                "append": recipe | {"steps": [["sh", "append.sh", "{words}"]]},
+                "write": recipe | {"steps": [["sh", "write.sh", "{words}"]], "repeatable": True},
             },
             "http": {"port": self.port},
         }
@@ -136,7 +139,7 @@ async def world(folder: Path, template: Path | None = None) -> AsyncIterator[Wor
     bare = served / f"{REPO}.git"
     bare.parent.mkdir(parents=True)
     if template is None:
-        make_bare(bare, {"calc.py": b"def add(a, b):\n    return a - b\n"})
+        make_bare(bare, {"calc.py": b"def add(a, b):\n    return a - b\n", **SCRIPTS})
         git(bare, "config", "http.receivepack", "true")
     else:
         shutil.copytree(template / "git" / f"{REPO}.git", bare)

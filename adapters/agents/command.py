@@ -98,7 +98,14 @@ class Command:
 
     async def _allowed(self, argv: Sequence[str], folder: str, approve: Approve) -> Sequence[str]:
         """The step as it was allowed; all are asked about before the first is taken, so that a no leaves no change."""
-        act = Act(ActKind.RUN, _title(argv), tuple(argv), folder=folder, reason=f"a step of the recipe {self._name}")
+        act = Act(
+            ActKind.RUN,
+            _title(argv),
+            tuple(argv),
+            folder=folder,
+            reason=f"a step of the recipe {self._name}",
+            is_configured=True,
+        )
         try:
             return (await permit(approve, act)).checked().argv
         except Refused as refused:

@@ -60,6 +60,7 @@ ROOTS = (
 )
 
 DEFAULTS: tuple[Rule, ...] = (
+    Rule(Then.ALLOW, configured=True, why="the owner has written it"),
     Rule(Then.DENY, commands=ROOTS, why="there is no other account and no machine to run here; do without"),
     Rule(Then.DENY, commands=("git push *",), why="the bot publishes your work by itself when you are done"),
     Rule(Then.ASK, kinds=(ActKind.EDIT,), paths=CI, why="it runs elsewhere, with secrets"),

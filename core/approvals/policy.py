@@ -46,6 +46,7 @@ class Rule:
 
     `commands`: words, each a glob; a last `*` stands for any more. `paths`: globs, relative to the checkout; without a
     `/` a name anywhere. `domains`: `example.com`, `*.example.com`. `deletes`: the command deletes much.
+    `configured`: of what the owner has written only.
     """
 
     then: Then
@@ -57,9 +58,17 @@ class Rule:
     deletes: bool = False
     second: bool = False
     why: str = ""
+    configured: bool = False
 
-    def speaks_of(self, project: ProjectKey, kind: ActKind) -> bool:
+    @property
+    def takes_all(self) -> bool:
+        """Of what it speaks of: no rule after it counts."""
+        return not (self.commands or self.paths or self.domains or self.deletes)
+
+    def speaks_of(self, project: ProjectKey, kind: ActKind, *, is_configured: bool = False) -> bool:
         """Commands are run, paths are read or edited, domains are called."""
+        if self.configured and not is_configured:
+            return False
         if (self.projects and project not in self.projects) or (self.kinds and kind not in self.kinds):
             return False
         match kind:
@@ -89,32 +98,32 @@ class Policy:
 
     def rule(self, act: Act, checkout: Checkout) -> Ruling:
         """Whether it may be done. Never raises."""
-        project = checkout.project
+        project, own = checkout.project, act.is_configured
         match act.kind:
             case ActKind.RUN:
                 return self._command(act, checkout)
             case ActKind.READ | ActKind.EDIT:
                 path = placed(act.target, checkout.path, _folder(act, checkout))
-                return self._first(project, act.kind, lambda rule: _fits_path(rule, path))
+                return self._first(project, act.kind, lambda rule: _fits_path(rule, path), own)
             case ActKind.FETCH:
-                return self._first(project, act.kind, lambda rule: _fits_domain(rule, act.target))
-        return self._first(project, act.kind, lambda _rule: True)
+                return self._first(project, act.kind, lambda rule: _fits_domain(rule, act.target), own)
+        return self._first(project, act.kind, lambda _rule: True, own)
 
     def _command(self, act: Act, checkout: Checkout) -> Ruling:
         script = _script(act)
-        rulings = [self._simple(each, checkout.project) for each in script.commands]
+        rulings = [self._simple(each, checkout.project, act.is_configured) for each in script.commands]
         if not script.is_whole:
-            rulings.append(self._strictest(checkout.project))
+            rulings.append(self._strictest(checkout.project, act.is_configured))
         rulings += self._writes(script, act, checkout)
         empty = Ruling(Then.ALLOW)  # a line without any command does nothing
         return max(rulings, key=lambda ruling: ruling.strictness, default=empty)
 
-    def _simple(self, simple: Simple, project: ProjectKey) -> Ruling:
+    def _simple(self, simple: Simple, project: ProjectKey, own: bool) -> Ruling:  # noqa: FBT001 - handed on
         inside = hidden(simple)
         if not inside.is_whole:
-            return self._strictest(project)
+            return self._strictest(project, own)
         all_of_it = (simple, *inside.commands)
-        return self._first(project, ActKind.RUN, lambda rule: _fits_command(rule, simple, all_of_it))
+        return self._first(project, ActKind.RUN, lambda rule: _fits_command(rule, simple, all_of_it), own)
 
     def _writes(self, script: Script, act: Act, checkout: Checkout) -> Iterator[Ruling]:
         """A file that a command names to write it is an edit of that file."""
@@ -126,17 +135,19 @@ class Policy:
             names, folders = {GAP}, [""]
         for name, place in itertools.product(sorted(names), folders):
             path = placed(name, checkout.path, posixpath.join(folder, place))
-            yield self._first(checkout.project, ActKind.EDIT, partial(_fits_path, path=path))
+            yield self._first(checkout.project, ActKind.EDIT, partial(_fits_path, path=path), act.is_configured)
 
-    def _first(self, project: ProjectKey, kind: ActKind, fits: Callable[[Rule], bool]) -> Ruling:
+    def _first(self, project: ProjectKey, kind: ActKind, fits: Callable[[Rule], bool], own: bool) -> Ruling:  # noqa: FBT001 - handed on
         for rule in self._rules:
-            if rule.speaks_of(project, kind) and fits(rule):
+            if rule.speaks_of(project, kind, is_configured=own) and fits(rule):
                 return Ruling(rule.then, rule.second and rule.then is Then.ASK, rule.why)
         return Ruling(Then.ASK, why=NO_RULE)
 
-    def _strictest(self, project: ProjectKey) -> Ruling:
+    def _strictest(self, project: ProjectKey, own: bool) -> Ruling:  # noqa: FBT001 - handed on
         """Of every rule that may speak of a command."""
-        mine = [rule for rule in self._rules if rule.speaks_of(project, ActKind.RUN)]
+        mine = [rule for rule in self._rules if rule.speaks_of(project, ActKind.RUN, is_configured=own)]
+        last = next((number for number, rule in enumerate(mine) if rule.takes_all), len(mine))
+        mine = mine[: last + 1]
         then = max((rule.then for rule in mine), key=list(Then).index, default=Then.ASK)
         return Ruling(then, any(rule.second for rule in mine if rule.then is then is Then.ASK), UNREAD)
 

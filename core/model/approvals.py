@@ -44,6 +44,8 @@ class Act:
     before: str = ""
     content: str = ""
     reason: str = ""
+    is_configured: bool = False
+    """The owner has written it: a step of a recipe."""
 
     @property
     def digest(self) -> str:

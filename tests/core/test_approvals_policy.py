@@ -213,6 +213,23 @@ def test_what_cannot_be_read_counts_as_the_strictest(command: str) -> None:
     assert ruling.then is DENY
 
 
+@pytest.mark.parametrize("line", ["case $1 in a) ls;; esac", "f() { ls; }; f", 'for word; do echo > "$word"; done'])
+def test_what_the_owner_has_written_needs_nobody(line: str) -> None:
+    step = Act(ActKind.RUN, "tidy", ("sh", "-c", line, "sh", "words"), is_configured=True)
+
+    assert then(step) is Then.ALLOW
+    assert then(replace(step, is_configured=False)) is Then.DENY
+
+
+def test_the_owners_rules_count_for_what_the_owner_has_written_too() -> None:
+    policy = Policy((Rule(Then.DENY, commands=("terraform *",)), Rule(Then.ASK, kinds=(ActKind.READ,)), *DEFAULTS))
+    step = Act(ActKind.RUN, "plan", ("terraform", "apply"), is_configured=True)
+
+    assert then(step, policy) is Then.DENY
+    assert then(replace(step, argv=("make",)), policy) is Then.ALLOW
+    assert then(replace(step, argv=("sh", "-c", "case a in a) ls;; esac")), policy) is Then.DENY
+
+
 def test_a_command_line_that_is_not_what_the_shell_gets_is_not_believed() -> None:
     assert then(run("ls", argv=("bash", "-c", "ls; ls"))) is DENY
     assert then(run("ls", argv=())) is ALLOW

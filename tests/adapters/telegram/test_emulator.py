@@ -119,41 +119,44 @@ async def listening(platform: Telegram, taken: Taken, cursor: str | None = None)
             await task
 
 
+@asynccontextmanager
+async def connected(platform: Telegram) -> AsyncIterator[Telegram]:
+    """Closed whatever happens: a session that is left open turns a later test red."""
+    try:
+        await platform.connect()
+        yield platform
+    finally:
+        await platform.close()
+
+
 def polling(emulator: Emulator) -> Telegram:
     return Telegram(TelegramConfig(token=SecretStr(emulator.token), api_base=emulator.base), COMMANDS)
 
 
 async def test_polling_loses_nothing_over_a_failed_commit_and_a_restart(emulator: Emulator) -> None:
-    first, taken = polling(emulator), Taken()
+    taken = Taken()
     taken.failures = 1
     await emulator.say("/status", 1)
-    await first.connect()
-    async with listening(first, taken):
+    async with connected(polling(emulator)) as first, listening(first, taken):
         await taken.until(1)
-    await first.close()
     await emulator.say("while away", 2)
-    second = polling(emulator)
-    await second.connect()
-    async with listening(second, taken, taken.cursor):
+    async with connected(polling(emulator)) as second, listening(second, taken, taken.cursor):
         await taken.until(2)
         await emulator.say("back again", 3)
         await taken.until(3)
     said = [second.read(each.raw) for each in taken.deliveries]
-    await second.close()
 
     assert [each.text for each in said if isinstance(each, Said)] == ["/status", "while away", "back again"]
     assert [each.cause for each in said if each] == ["telegram:7:11:1", "telegram:7:11:2", "telegram:7:11:3"]
 
 
 async def test_what_was_committed_is_acknowledged_by_the_next_poll(emulator: Emulator) -> None:
-    platform, taken = polling(emulator), Taken()
-    await platform.connect()
+    taken = Taken()
     await emulator.say("one", 1)
-    async with listening(platform, taken):
+    async with connected(polling(emulator)) as platform, listening(platform, taken):
         await taken.until(1)
         await emulator.say("two", 2)
         await taken.until(2)
-    await platform.close()
     await asyncio.sleep(0.3)  # the emulator notices an ended poll within a tenth of a second
     waiting = await emulator.call("getUpdates", timeout=0)
 
@@ -161,10 +164,9 @@ async def test_what_was_committed_is_acknowledged_by_the_next_poll(emulator: Emu
 
 
 async def test_posts_edits_presses_and_signs(emulator: Emulator) -> None:
-    platform, taken = polling(emulator), Taken()
-    await platform.connect()
+    taken = Taken()
     await emulator.say("/status", 1)
-    async with listening(platform, taken):
+    async with connected(polling(emulator)) as platform, listening(platform, taken):
         await taken.until(1)
         said = platform.read(taken.deliveries[0].raw)
         assert isinstance(said, Said)
@@ -181,20 +183,16 @@ async def test_posts_edits_presses_and_signs(emulator: Emulator) -> None:
         pressed = platform.read(taken.deliveries[1].raw)
         assert isinstance(pressed, Pressed)
         await platform.answer_press(pressed.handle, "Stopping")
-    await platform.close()
 
     assert (pressed.token, pressed.post) == ("tok", ref)
 
 
 async def test_a_file_is_taken_with_what_stands_beside_it(emulator: Emulator) -> None:
-    platform = Telegram(TelegramConfig(token=SecretStr(emulator.token), api_base=emulator.base), COMMANDS)
-    await platform.connect()
-    thread = ThreadRef("telegram", platform.tenant, "11")
-
-    whole = Post("*again* @durov", silent=True, file=File("DEMO-1.diff", "+ Grüße 😀\n" * 9000))
-    first = await platform.post(thread, whole, PostKey("k#file"))
-    second = await platform.post(thread, Post("", file=whole.file), PostKey("l#file"))
-    await platform.close()
+    async with connected(polling(emulator)) as platform:
+        thread = ThreadRef("telegram", platform.tenant, "11")
+        whole = Post("*again* @durov", silent=True, file=File("DEMO-1.diff", "+ Grüße 😀\n" * 9000))
+        first = await platform.post(thread, whole, PostKey("k#file"))
+        second = await platform.post(thread, Post("", file=whole.file), PostKey("l#file"))
 
     assert first.id.isdecimal()
     assert first.id != second.id
@@ -211,16 +209,13 @@ async def test_the_webhook_is_called_with_its_secret_and_what_waited_comes_at_on
     )
     platform = Telegram(config, COMMANDS)
     await emulator.say("while away", 1)
-    async with serving(platform, port):
-        await platform.connect()
-        async with listening(platform, taken):
-            await taken.until(1)
-            taken.failures = 1
-            await emulator.say("not taken at first", 2)
-            await emulator.deliver()
-            await taken.until(2)
-            forged = await forge(f"http://127.0.0.1:{port}{platform.webhook_path}")
-    await platform.close()
+    async with serving(platform, port), connected(platform), listening(platform, taken):
+        await taken.until(1)
+        taken.failures = 1
+        await emulator.say("not taken at first", 2)
+        await emulator.deliver()
+        await taken.until(2)
+        forged = await forge(f"http://127.0.0.1:{port}{platform.webhook_path}")
     said = [platform.read(each.raw) for each in taken.deliveries]
 
     assert [each.text for each in said if isinstance(each, Said)] == ["while away", "not taken at first"]

@@ -146,10 +146,10 @@ class DbosEngine:
     async def _leave(self) -> None:
         from dbos import DBOS  # noqa: PLC0415 - imported when used
 
-        await _in_own_thread(lambda: DBOS.destroy(destroy_registry=True))
-        self._dbos = None
-        # The loop was given DBOS's pool, which has just ended.
+        # The loop was given DBOS's pool, which ends early in this, while others still work and need threads.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="to-thread"))
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        self._dbos = None
 
     def _body(self, function: FlowFunction) -> Callable[[Json], Coroutine[Any, Any, Json]]:
         async def body(args: Json) -> Json:
@@ -261,15 +261,6 @@ def _flow_id() -> str:
     from dbos import DBOS  # noqa: PLC0415 - imported when used
 
     return cast("str", DBOS.workflow_id)
-
-
-async def _in_own_thread(call: Callable[[], None]) -> None:
-    """Not in the loop's pool, which is DBOS's while it runs and ends with this call."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="engine-close")
-    try:
-        await asyncio.get_running_loop().run_in_executor(pool, call)
-    finally:
-        pool.shutdown(wait=False)
 
 
 _STATES = {

@@ -62,6 +62,20 @@ async def test_an_engine_may_be_closed_that_was_never_launched(tmp_path: Path) -
     await DbosEngine(None, tmp_path).close(0)
 
 
+async def test_threads_are_to_be_had_all_the_time_that_it_closes(tmp_path: Path) -> None:
+    engine = DbosEngine(None, tmp_path)
+    await engine.launch({"nothing.v1": nothing})
+    await engine.start("nothing.v1", "flow", None)
+    while await engine.state("flow") is FlowState.OPEN:  # noqa: ASYNC110 - it is over in a moment
+        await asyncio.sleep(0.01)
+
+    ending = asyncio.create_task(engine.close(1))
+    while not ending.done():
+        assert await asyncio.to_thread(str, 1) == "1", "what works beside it is not ended"
+        await asyncio.sleep(0)
+    await ending
+
+
 async def test_nothing_is_left_of_flows_that_are_forgotten(tmp_path: Path) -> None:
     count = AT_ONCE + 20
     engine = DbosEngine(None, tmp_path)

@@ -44,7 +44,7 @@ async def test_sigterm_during_a_run_drains_and_the_run_goes_on_after_the_next_st
         await link(scene)
         scene.telegram.say(ADA, "Take your time")
         await until_running("sleep 60.125")
-        code = await bot.stop()
+        assert await bot.stop() == 0
         await until_running("sleep 60.125", wanted=False)
         scene.llm.script([Words("Over, after all.")])
         scene.telegram.say(ADA, "/status")
@@ -52,7 +52,6 @@ async def test_sigterm_during_a_run_drains_and_the_run_goes_on_after_the_next_st
         end = await post(scene, "Over, after all.")
         await post(scene, "Take your time · claude · RUNNING")
 
-    assert code == 0
     assert end.text.startswith("✅")
     [pull] = scene.repo.pulls
     assert files_on(scene.bare, pull["head"]["ref"])["a.txt"] == b"a"

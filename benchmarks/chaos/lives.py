@@ -110,6 +110,8 @@ class Lives:
 
     async def close(self) -> None:
         assert self._process.stdin is not None
+        if not self.is_over:
+            self.signal(signal.SIGKILL)  # else the process that forked it waits for it
         self._process.stdin.close()
         await self._process.wait()
 

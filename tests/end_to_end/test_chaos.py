@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from benchmarks.chaos.controls import CONTROLS
 from benchmarks.chaos.episode import episode, make_template, try_control
 from benchmarks.chaos.lives import Lives
 from benchmarks.chaos.plan import Plan, Report
 
 LIVES = 40
+
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_killed_at_forty_points_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:

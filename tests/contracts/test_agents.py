@@ -141,7 +141,7 @@ async def test_a_turn_without_what_it_needs_says_so(setting: Setting, checkout: 
 
 async def test_when_its_time_is_over_the_child_is_dead(setting: Setting, checkout: Path) -> None:
     with pytest.raises(AgentLimit, match="kept"):
-        await setting.does(SLEEP).take_turn(turn_in(checkout, seconds=2.0), Notes(), nobody_asked)
+        await setting.does(SLEEP).take_turn(turn_in(checkout, seconds=6.0), Notes(), nobody_asked)
 
     assert not is_alive(await pid_in(checkout / "pid"))
 
